@@ -1,0 +1,84 @@
+/**
+ * The context that every layer is handed: where it stands, how it reports, when to stop. Lower layers never
+ * log, print or exit; what they have to say ends up in the one `DiagnosticLog` of a run.
+ */
+import type { Context, Diagnostic, Progress, Severity } from './contracts/context.ts';
+import type { ImgoptError } from './errors.ts';
+import { MAX_DIAGNOSTICS_PER_CODE } from './limits.ts';
+import { compareText } from './text.ts';
+
+/** Collects diagnostics; floods of one code are cut, and counted. */
+export class DiagnosticLog {
+  private readonly kept: Diagnostic[] = [];
+  private readonly perCode = new Map<string, number>();
+
+  add(diagnostic: Diagnostic): void {
+    const seen = (this.perCode.get(diagnostic.code) ?? 0) + 1;
+    this.perCode.set(diagnostic.code, seen);
+    if (seen <= MAX_DIAGNOSTICS_PER_CODE) this.kept.push(diagnostic);
+  }
+
+  /** Turns an error into a diagnostic of severity `error`: what it hit was not read. */
+  addError(error: ImgoptError, where: readonly string[] = []): void {
+    const message = error.advice === undefined ? error.message : `${error.message}; ${error.advice}`;
+    this.add({ code: error.code, severity: 'error', message, where: [...where, ...error.where].join(' > ') });
+  }
+
+  /** Sorted by place, then code, so that parallel work gives the same bytes; with a line per cut flood. */
+  list(): Diagnostic[] {
+    const cut = [...this.perCode]
+      .filter(([, count]) => count > MAX_DIAGNOSTICS_PER_CODE)
+      .map(([code, count]): Diagnostic => {
+        const first = this.kept.find((diagnostic) => diagnostic.code === code)!;
+        return {
+          ...first,
+          where: '',
+          message: `${count - MAX_DIAGNOSTICS_PER_CODE} more of this kind are not listed`,
+        };
+      });
+    return [...this.kept, ...cut].sort(
+      (a, b) =>
+        compareText(a.where, b.where) || compareText(a.code, b.code) || compareText(a.message, b.message),
+    );
+  }
+}
+
+/** For work that nobody watches. */
+export const SILENT_PROGRESS: Progress = {
+  start: () => ({ advance() {}, done() {} }),
+};
+
+export interface ContextOptions {
+  log: DiagnosticLog;
+  signal?: AbortSignal;
+  threads?: number;
+  progress?: Progress;
+  where?: readonly string[];
+}
+
+/** The plain context; image formats get one extended by ways to open further files (see src/inspect). */
+export class RunContext implements Context {
+  readonly log: DiagnosticLog;
+  readonly signal: AbortSignal;
+  readonly threads: number;
+  readonly progress: Progress;
+  readonly where: readonly string[];
+
+  constructor(options: ContextOptions) {
+    this.log = options.log;
+    this.signal = options.signal ?? new AbortController().signal;
+    this.threads = Math.max(1, options.threads ?? 1);
+    this.progress = options.progress ?? SILENT_PROGRESS;
+    this.where = options.where ?? [];
+  }
+
+  at(place: string): this {
+    const inner = Object.create(this) as { -readonly [K in keyof this]: this[K] };
+    inner.where = [...this.where, place];
+    return inner as this;
+  }
+
+  report(severity: Severity, code: string, message: string): void {
+    this.log.add({ code: `IMGOPT_${code}`, severity, message, where: this.where.join(' > ') });
+  }
+}

@@ -1,0 +1,123 @@
+import type { ByteRange } from '../extents.ts';
+import type { Context } from './context.ts';
+import type { BlockSource } from './source.ts';
+
+export type JsonValue =
+  | string
+  | number
+  | boolean
+  | null
+  | readonly JsonValue[]
+  | { readonly [key: string]: JsonValue };
+
+/** Head and tail of a source, read once by the host and shown to every driver. */
+export interface ProbeInput {
+  /** The first bytes: up to PROBE_HEAD_BYTES, fewer when the source is smaller. */
+  readonly head: Uint8Array;
+  /** The last bytes: up to PROBE_TAIL_BYTES; `tail` ends at `size`. */
+  readonly tail: Uint8Array;
+  readonly size: number;
+}
+
+/**
+ * A driver's answer to 'is this yours?'. `certain`: mine, whatever state it is in. `resembles`: most likely was
+ * mine before it was damaged; used to tell the user what an unknown file looks like, never to open it.
+ */
+export interface Probe {
+  readonly certainty: 'certain' | 'resembles';
+  /** For messages: `qcow2 version 3`, `qcow2 with a damaged magic number`. */
+  readonly description: string;
+}
+
+/** A file on the host that belongs to an image. */
+export interface ImageFile {
+  readonly path: string;
+  readonly role: 'image' | 'extent' | 'data-file' | 'backing';
+  /** qemu-img's name. */
+  readonly format: string;
+  readonly fileSize: number;
+  /** Bytes that the host allocates for it: st_blocks × 512; the size where the platform does not tell. */
+  readonly allocated: number;
+}
+
+/** A disk inside an image. */
+export interface Disk {
+  /** qemu-img's name: raw, qcow2, vmdk … */
+  readonly format: string;
+  /** For the report: version, cluster size, compression, snapshots … camelCase keys. */
+  readonly details: { readonly [key: string]: JsonValue };
+  /** What the guest sees. Its size is the virtual size. */
+  readonly source: BlockSource;
+  /** Every host file of it, the artifact's own first, then the backing chain from the top down. */
+  readonly files: readonly ImageFile[];
+  /** False when `extents()` cannot tell how the host stores the file (a sparse raw file). */
+  readonly mapIsExact: boolean;
+  /** Bytes of its own files that only internal snapshots hold. */
+  readonly snapshotBytes: number;
+  close(): Promise<void>;
+}
+
+/** A host file that an image refers to. */
+export interface OpenedFile {
+  readonly source: BlockSource;
+  readonly file: Omit<ImageFile, 'role' | 'format'>;
+}
+
+/** How an image reaches the files that it refers to; relative names are relative to the image's own folder. */
+export interface ImageContext extends Context {
+  /** Path of the image itself, for its `files`. */
+  readonly file: Omit<ImageFile, 'role' | 'format'>;
+  /** Opens a host file as bytes. @throws `unreadable` naming it when it is missing or outside what is allowed */
+  openFile(reference: string): Promise<OpenedFile>;
+  /** Opens an image (a backing file). `format` as the referrer declares it; detected when undefined. */
+  openImage(reference: string, format?: string): Promise<Disk>;
+}
+
+export interface ImageFormat {
+  /** qemu-img's name. */
+  readonly name: string;
+  /** Pure: no I/O, no throw. Undefined means 'not mine'. */
+  probe(input: ProbeInput): Probe | undefined;
+  /** @throws `unsupported` naming the feature, `corrupt` naming the place */
+  open(file: BlockSource, context: ImageContext): Promise<Disk>;
+}
+
+/** A volume: a partition or a logical volume. */
+export interface Volume {
+  /** As the kernel numbers it: 1 for sda1; 5 and up for logical partitions. */
+  readonly index: number;
+  /** Partition type: GPT's type GUID or MBR's `0x83`; for LVM `linear`, `striped` … */
+  readonly type: string;
+  /** Name in the table: GPT's partition name, the logical volume's name; null where there is none. */
+  readonly name: string | null;
+  /** PARTUUID as blkid prints it; null where there is none. */
+  readonly uuid: string | null;
+  /** Device names that a guest's fstab may use beside /dev/sdXN: `/dev/vg0/root`, `/dev/mapper/vg0-root`. */
+  readonly devices: readonly string[];
+  readonly start: number;
+  readonly size: number;
+  readonly source: BlockSource;
+  /** Where a range of the volume lies in the member at hand (the disk): in order, of the same total length. */
+  toDisk(range: ByteRange): ByteRange[];
+  /** Holds other volumes and no data of its own (an extended partition). */
+  readonly isContainer: boolean;
+}
+
+export interface VolumeLayout {
+  /** gpt, mbr, lvm2 */
+  readonly scheme: string;
+  readonly uuid: string | null;
+  readonly sectorSize: number;
+  readonly volumes: readonly Volume[];
+  /** Bytes of the member that the tables themselves occupy. */
+  readonly tables: readonly ByteRange[];
+  /** Bytes of the member that the scheme proves unused (LVM's unallocated extents); gaps of a partition table are not. */
+  readonly unused: readonly ByteRange[];
+}
+
+export interface VolumeSystem {
+  readonly name: string;
+  /** Pure: no I/O, no throw. */
+  probe(input: ProbeInput): Probe | undefined;
+  open(source: BlockSource, context: Context): Promise<VolumeLayout>;
+}

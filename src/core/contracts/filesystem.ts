@@ -1,0 +1,59 @@
+import type { ExtentSet } from '../extents.ts';
+import type { FileTableBuilder } from '../file-table.ts';
+import type { Context } from './context.ts';
+import type { Probe, ProbeInput } from './disk.ts';
+import type { BlockSource } from './source.ts';
+
+/** What stands on a volume, by blkid's names. */
+export interface FilesystemProbe extends Probe {
+  /** blkid's TYPE: ext4, vfat, xfs, swap, LVM2_member, crypto_LUKS … */
+  readonly type: string;
+  /** `swap` is no failure, `container` (LVM, RAID, LUKS) holds volumes rather than files. */
+  readonly usage: 'filesystem' | 'swap' | 'container';
+  readonly label: string | null;
+  readonly uuid: string | null;
+}
+
+export interface FilesystemUsage {
+  /** Bytes, as the filesystem counts them; used + unused = size. */
+  readonly used: number;
+  readonly unused: number;
+}
+
+export interface Filesystem {
+  readonly type: string;
+  readonly label: string | null;
+  readonly uuid: string | null;
+  /** `needs-recovery`: a journal waits to be replayed; the tree is read as it stands, nothing is dropped. */
+  readonly state: 'clean' | 'needs-recovery';
+  readonly blockSize: number;
+  /** Bytes that it manages; at most its source's size. */
+  readonly size: number;
+  /** Feature names, as the filesystem's own tools print them. */
+  readonly features: readonly string[];
+  usage(): FilesystemUsage;
+  /**
+   * Appends its root and everything below it to the table, in one section that the caller has begun.
+   * What cannot be read is reported through the context; only a filesystem without a readable root throws.
+   */
+  scan(builder: FileTableBuilder): Promise<void>;
+  /** Content of the file with this inode (the table's `inode` column). */
+  open(inode: number): Promise<BlockSource>;
+  /** Target of a symbolic link, as bytes. */
+  readLink(inode: number): Promise<Uint8Array>;
+  /** Extents of the source that no file and no structure uses: complete, or throws. */
+  unusedExtents(): Promise<ExtentSet>;
+  /**
+   * Extents that hold structure rather than file content: superblocks, bitmaps, inode tables, journal,
+   * directories. Called after `scan`. What is in neither set is file content.
+   */
+  metadataExtents(): Promise<ExtentSet>;
+}
+
+/** A driver for one family. Without `open` it only recognises: its bytes are reported as not read. */
+export interface FilesystemDriver {
+  readonly name: string;
+  /** Pure: no I/O, no throw. Undefined means 'not mine'. */
+  probe(input: ProbeInput): FilesystemProbe | undefined;
+  open?(source: BlockSource, context: Context): Promise<Filesystem>;
+}

@@ -1,0 +1,6 @@
+/** Everything that a driver, a plugin or an analyzer implements or is given: types only. */
+export type * from './context.ts';
+export type * from './disk.ts';
+export type * from './filesystem.ts';
+export type * from './package.ts';
+export type * from './source.ts';

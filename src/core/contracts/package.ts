@@ -1,0 +1,48 @@
+import type { Context } from './context.ts';
+
+/** Files of all volumes as the running guest would see them, mounts and symbolic links followed. */
+export interface RootTree {
+  /**
+   * The table entry at an absolute path, or -1. Links in the middle of the path are followed; one at its end
+   * only with `follow` (default true).
+   */
+  lookup(path: string, follow?: boolean): number;
+  /** Paths of the entries of a directory, sorted by name; empty when it is not there. */
+  list(path: string): readonly { readonly name: string; readonly entry: number }[];
+  /** Content of a regular file, or undefined when there is none at the path. Bounded by MAX_GUEST_FILE_BYTES. */
+  read(path: string): Promise<Uint8Array | undefined>;
+  /** Contents of many files at once, read in disk order; the result keeps the order of `paths`. */
+  readMany(paths: readonly string[]): Promise<(Uint8Array | undefined)[]>;
+}
+
+/** A package as its database describes it, with its files found in the table. */
+export interface Package {
+  readonly manager: string;
+  readonly name: string;
+  readonly version: string;
+  readonly architecture: string | null;
+  /** Bytes, as the database declares it; null when it does not. */
+  readonly installedSize: number | null;
+  /** Installed only because something needs it; null when that is not recorded. */
+  readonly automatic: boolean | null;
+  /** The manager's word for it when it is not simply installed: `config-files`, `half-installed` … */
+  readonly state: string | null;
+  /** Essential or protected: never removed. */
+  readonly essential: boolean;
+  readonly section: string | null;
+  readonly priority: string | null;
+  readonly source: string | null;
+  /** One inner list per requirement: its alternatives, as names (versions stripped). */
+  readonly requires: readonly (readonly string[])[];
+  /** Names that it satisfies beside its own. */
+  readonly provides: readonly string[];
+  /** Table entries that it owns, directories included. */
+  readonly entries: Uint32Array;
+}
+
+export interface PackageDatabase {
+  readonly manager: string;
+  /** Paths of which one must exist for the database to be this one's. */
+  readonly markers: readonly string[];
+  read(root: RootTree, context: Context): Promise<Package[]>;
+}
