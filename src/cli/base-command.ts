@@ -77,10 +77,9 @@ export abstract class BaseCommand extends Command {
   /** What standard output is. A pipe counts as 120 columns without colour; COLUMNS overrides. */
   protected terminal(flags: GlobalFlags): Terminal {
     const isTerminal = process.stdout.isTTY === true;
-    const forced = Number(process.env['COLUMNS']);
+    const forced = Number(process.env.COLUMNS);
     const columns = process.stdout.columns ?? (Number.isInteger(forced) && forced > 0 ? forced : 120);
-    const color =
-      isTerminal && !flags['no-color'] && !process.env['NO_COLOR'] && process.env['TERM'] !== 'dumb';
+    const color = isTerminal && !flags['no-color'] && !process.env.NO_COLOR && process.env.TERM !== 'dumb';
     return { columns, color, isTerminal };
   }
 

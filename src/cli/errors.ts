@@ -64,5 +64,5 @@ export function failureJson(failure: Failure): { error: Omit<Failure, 'where'> &
 
 /** True when the user asked for stack traces. */
 export function wantsStack(): boolean {
-  return (process.env['DEBUG'] ?? '') !== '';
+  return (process.env.DEBUG ?? '') !== '';
 }

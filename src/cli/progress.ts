@@ -21,8 +21,8 @@ export interface ProgressOutput {
 /** The mode for this process: flags first, then the terminal, then CI. */
 export function progressMode(wanted: boolean): ProgressMode {
   if (!wanted) return 'none';
-  if (process.stderr.isTTY === true && process.env['TERM'] !== 'dumb') return 'bar';
-  return process.env['CI'] === undefined || process.env['CI'] === '' ? 'none' : 'plain';
+  if (process.stderr.isTTY === true && process.env.TERM !== 'dumb') return 'bar';
+  return process.env.CI === undefined || process.env.CI === '' ? 'none' : 'plain';
 }
 
 function duration(seconds: number): string {
