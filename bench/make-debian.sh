@@ -53,8 +53,8 @@ linux /boot/$kernel root=UUID=$root_uuid ro console=ttyS0 panic=5
 initrd /boot/${kernel/vmlinuz/initrd.img}
 boot
 CFG
-grub-mkstandalone -O x86_64-efi -o BOOTX64.EFI --install-modules='normal linux ext2 part_gpt search search_fs_uuid all_video' \
-  --themes= --fonts= --locales= 'boot/grub/grub.cfg=grub.cfg'
+grub-mkstandalone -O x86_64-efi -o BOOTX64.EFI --modules='part_gpt ext2 search search_fs_uuid linux normal all_video' \
+  --install-modules= --themes= --fonts= --locales= 'boot/grub/grub.cfg=grub.cfg'
 rm -f esp.vfat
 truncate -s ${esp_mib}M esp.vfat
 mkfs.vfat -i $esp_id -n ESP esp.vfat >/dev/null
