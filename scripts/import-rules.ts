@@ -22,7 +22,7 @@ const LAYERS: readonly { path: string; peers?: true; packages: readonly string[]
   { path: 'budgets', packages: ['zod', 'yaml'] },
   { path: 'templates', packages: ['yaml', 'web-tree-sitter'] },
   { path: 'optimize', packages: ['tar-stream'] },
-  { path: 'reporters', packages: ['cli-table3'] },
+  { path: 'reporters', packages: ['cli-table3', 'string-width'] },
   { path: 'registry.ts', packages: [] },
   { path: 'cli', packages: ['@oclif/core'] },
   { path: 'commands', packages: 'any' },

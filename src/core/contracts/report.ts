@@ -1,0 +1,205 @@
+/**
+ * The report, schema `imgopt.report/1`: what `imgopt analyze --json` prints and what `diff` and `check` read back.
+ *
+ * Sizes are bytes. `size` is the apparent size, `allocated` what it occupies in its filesystem; a hard-linked
+ * file counts once. Lists are sorted by `allocated`, largest first, ties by name. Fields may be added; none
+ * changes its meaning within `/1`. The zod schema in src/manifests/report-schema.ts describes the same, and the
+ * compiler holds the two together.
+ */
+import type { Severity } from './context.ts';
+import type { JsonValue } from './disk.ts';
+
+export type ReportSchemaId = 'imgopt.report/1';
+
+/** `measured`: counted; `estimated`: bounded or shared out, never more than what is there; `unknown`: not read. */
+export type Evidence = 'measured' | 'estimated' | 'unknown';
+
+export interface BackingSection {
+  readonly path: string;
+  readonly format: string;
+  readonly fileSize: number;
+  readonly allocated: number;
+}
+
+/** The artifact's own files; a backing file's bytes are not the artifact's and stand in `backing`. */
+export interface ArtifactSection {
+  readonly path: string;
+  /** qemu-img's name. */
+  readonly format: string;
+  readonly formatDetails: { readonly [key: string]: JsonValue };
+  readonly fileSize: number;
+  /** Bytes that the host allocates for its files. */
+  readonly allocated: number;
+  /** Bytes that the guest sees. */
+  readonly virtualSize: number;
+  /** From the top down. */
+  readonly backing: readonly BackingSection[];
+}
+
+export interface PartitionSection {
+  readonly index: number;
+  /** gpt, mbr, lvm2 */
+  readonly scheme: string;
+  readonly type: string;
+  readonly name: string | null;
+  readonly start: number;
+  readonly size: number;
+}
+
+export interface FilesystemSection {
+  /** Position in this list; `files[].filesystem` and `directories[].filesystem` mean it. */
+  readonly index: number;
+  /** blkid's name. */
+  readonly type: string;
+  readonly label: string | null;
+  readonly uuid: string | null;
+  /** The partition's index; null for a filesystem directly on the disk. */
+  readonly partition: number | null;
+  /** Where it begins on the disk, in bytes. */
+  readonly start: number;
+  readonly size: number;
+  /** Null where it was not read. */
+  readonly used: number | null;
+  readonly unused: number | null;
+  /** What unused blocks still hold that is not zero; null where it was not measured. */
+  readonly stale: number | null;
+  readonly mountPoint: string | null;
+  /** Everything that is neither a directory nor a symbolic link, hard links once; null where it was not read. */
+  readonly files: number | null;
+  readonly directories: number | null;
+  /** `clean`, `needs-recovery`, or `not-read` for what imgopt only recognises. */
+  readonly state: 'clean' | 'needs-recovery' | 'not-read';
+}
+
+export interface BookEntry {
+  readonly bytes: number;
+  readonly evidence: Evidence;
+}
+
+/** Bytes of the artifact by what they are for; their sum is `artifact.allocated`. */
+export interface Books {
+  /** Content of files. */
+  readonly files: BookEntry;
+  /** Structures: of filesystems, partition tables and the image format. */
+  readonly metadata: BookEntry;
+  /** Unused blocks of filesystems: deleted data that is shipped with the image. */
+  readonly stale: BookEntry;
+  /** Volumes that imgopt does not read. */
+  readonly unread: BookEntry;
+  /** Gaps between volumes, swap, internal snapshots, stored zeros. */
+  readonly other: BookEntry;
+}
+
+export interface OsSection {
+  readonly id: string | null;
+  readonly versionId: string | null;
+  readonly prettyName: string | null;
+  readonly architecture: string | null;
+}
+
+/**
+ * Over all filesystems. `size` and `allocated` are those of everything but directories, so that
+ * `packaged` + `unpackaged` = `allocated`; directories' own blocks are metadata.
+ */
+export interface TotalsSection {
+  /** Everything that is neither a directory nor a symbolic link, hard links once. */
+  readonly files: number;
+  readonly directories: number;
+  readonly symlinks: number;
+  readonly size: number;
+  readonly allocated: number;
+  readonly packaged: number;
+  readonly unpackaged: number;
+  /** Sum of all suggestions. */
+  readonly reclaimable: number;
+}
+
+export interface PackageSection {
+  readonly manager: string;
+  readonly name: string;
+  readonly version: string;
+  readonly architecture: string | null;
+  /** As the database declares it. */
+  readonly installedSize: number | null;
+  /** Measured over its own files, directories not counted; a file of several packages counts at the first. */
+  readonly allocated: number;
+  /** Entries that it owns, directories not counted. */
+  readonly files: number;
+  /** Installed only because something needs it; null where that is not recorded. */
+  readonly automatic: boolean | null;
+  /** Names of installed packages that require it, or something that it provides. */
+  readonly requiredBy: readonly string[];
+  /** The manager's word for it when it is not simply installed: `config-files`, `half-installed` … */
+  readonly state: string | null;
+}
+
+export interface FileSection {
+  readonly path: string;
+  readonly filesystem: number;
+  readonly size: number;
+  readonly allocated: number;
+  readonly links: number;
+  /** Name of the package that owns it. */
+  readonly package: string | null;
+}
+
+/** Cumulative, within its filesystem, as `du -x` counts: `allocated` with the blocks of directories themselves. */
+export interface DirectorySection {
+  readonly path: string;
+  readonly filesystem: number;
+  /** Apparent sizes of files and links below it; a directory's own apparent size does not count. */
+  readonly size: number;
+  readonly allocated: number;
+  /** Everything below it that is neither a directory nor a symbolic link. */
+  readonly files: number;
+  /** `allocated` without the directories below it that this list holds too. */
+  readonly exclusive: number;
+  /** Of `allocated`: files that no package owns. */
+  readonly unpackaged: number;
+}
+
+/** What files are for, by their place, name and mode: content is not read. */
+export interface KindSection {
+  readonly kind: string;
+  readonly files: number;
+  readonly size: number;
+  readonly allocated: number;
+}
+
+export type Safety = 'safe' | 'review' | 'risky';
+
+/** Something that could be removed. No byte is counted in two suggestions. */
+export interface Suggestion {
+  readonly rule: string;
+  readonly title: string;
+  readonly safety: Safety;
+  readonly reclaimable: number;
+  readonly paths: readonly string[];
+  readonly packages: readonly string[];
+  readonly commands: readonly string[];
+  readonly reason: string;
+}
+
+export interface DiagnosticSection {
+  readonly code: string;
+  readonly severity: Severity;
+  readonly message: string;
+  readonly where: string;
+}
+
+export interface Report {
+  readonly schema: ReportSchemaId;
+  readonly generator: { readonly name: string; readonly version: string };
+  readonly artifact: ArtifactSection;
+  readonly partitions: readonly PartitionSection[];
+  readonly filesystems: readonly FilesystemSection[];
+  readonly books: Books;
+  readonly os: OsSection | null;
+  readonly totals: TotalsSection;
+  readonly packages: readonly PackageSection[];
+  readonly kinds: readonly KindSection[];
+  readonly files: readonly FileSection[];
+  readonly directories: readonly DirectorySection[];
+  readonly suggestions: readonly Suggestion[];
+  readonly diagnostics: readonly DiagnosticSection[];
+}
