@@ -2,6 +2,7 @@
 export type * from './context.ts';
 export type * from './disk.ts';
 export type * from './filesystem.ts';
+export type * from './inspection.ts';
 export type * from './package.ts';
 export type * from './report.ts';
 export type * from './source.ts';

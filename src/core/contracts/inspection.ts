@@ -1,0 +1,115 @@
+import type { ByteRange, ExtentSet } from '../extents.ts';
+import type { FileTable } from '../file-table.ts';
+import type { Diagnostic } from './context.ts';
+import type { Disk, JsonValue } from './disk.ts';
+import type { Filesystem } from './filesystem.ts';
+import type { Package, RootTree } from './package.ts';
+import type { BlockSource } from './source.ts';
+
+/** What was opened, as the report's `artifact` says it. */
+export interface InspectedArtifact {
+  /** As the user gave it. */
+  readonly path: string;
+  readonly format: string;
+  readonly formatDetails: { readonly [key: string]: JsonValue };
+  /** Sums over the artifact's own files (image, extents, data file); backing files are listed apart. */
+  readonly fileSize: number;
+  readonly allocated: number;
+  readonly virtualSize: number;
+  readonly backing: readonly {
+    readonly path: string;
+    readonly format: string;
+    readonly fileSize: number;
+    readonly allocated: number;
+  }[];
+}
+
+export interface InspectedPartition {
+  readonly index: number;
+  /** gpt, mbr, lvm2 */
+  readonly scheme: string;
+  readonly type: string;
+  readonly name: string | null;
+  readonly uuid: string | null;
+  /** Bytes from the start of the disk. */
+  readonly start: number;
+  readonly size: number;
+}
+
+/** Whatever stands on a volume or directly on the disk, read or only recognised. */
+export interface InspectedFilesystem {
+  /** Position in `Inspection.filesystems`. */
+  readonly index: number;
+  /** blkid's TYPE. */
+  readonly type: string;
+  readonly label: string | null;
+  readonly uuid: string | null;
+  readonly usage: 'filesystem' | 'swap' | 'container';
+  /** Position in `Inspection.partitions`, or null when it stands directly on the disk. */
+  readonly partition: number | null;
+  readonly start: number;
+  readonly size: number;
+  /** Bytes; null when it was not read. */
+  readonly used: number | null;
+  readonly unusedBytes: number | null;
+  readonly state: 'clean' | 'needs-recovery' | null;
+  /** Where the guest's fstab mounts it; null when nowhere. */
+  readonly mountPoint: string | null;
+  readonly blockSize: number;
+  /** Position in `table.sections`; null when its tree was not read. */
+  readonly section: number | null;
+  /** The volume's bytes. */
+  readonly source: BlockSource;
+  /** The open driver; null when it was only recognised, or opening failed. */
+  readonly filesystem: Filesystem | null;
+  /** In the filesystem's own coordinates; null when the maps could not be read or proved. */
+  readonly unused: ExtentSet | null;
+  readonly metadata: ExtentSet | null;
+  /** Where a range of the filesystem lies on the disk. */
+  toDisk(range: ByteRange): readonly ByteRange[];
+  readonly where: readonly string[];
+}
+
+/** A stretch of the disk that is no filesystem's. */
+export interface DiskRegion {
+  /**
+   * `table`: partition tables and the like. `boot`: boot loader area. `unread`: a volume whose content is unknown
+   * or not supported. `empty`: a volume that holds only zeros at its start and end. `gap`: outside of volumes.
+   * `unused`: proved unused by the volume system (LVM's free extents).
+   */
+  readonly kind: 'table' | 'boot' | 'unread' | 'empty' | 'gap' | 'unused';
+  readonly ranges: ExtentSet;
+  /** Position in `Inspection.partitions`, or null. */
+  readonly partition: number | null;
+}
+
+export interface InspectedOs {
+  readonly id: string;
+  readonly versionId: string | null;
+  readonly prettyName: string | null;
+  /** As `uname -m` would say: x86_64, aarch64 … */
+  readonly architecture: string | null;
+}
+
+/** All that is known of an artifact: complete, frozen, and the only thing that analyzers see. */
+export interface Inspection {
+  readonly artifact: InspectedArtifact;
+  readonly disk: Disk;
+  readonly partitions: readonly InspectedPartition[];
+  readonly filesystems: readonly InspectedFilesystem[];
+  readonly regions: readonly DiskRegion[];
+  readonly table: FileTable;
+  /** Path of an entry in the merged tree: mount point and path; its own filesystem's path when not mounted. */
+  pathOf(entry: number): string;
+  /** Position in `filesystems` of the one that holds the entry. */
+  filesystemOf(entry: number): number;
+  /** Null when no filesystem looks like a root. */
+  readonly root: RootTree | null;
+  readonly os: InspectedOs | null;
+  /** Sorted by manager, name, architecture, version. */
+  readonly packages: readonly Package[];
+  /** Position in `packages` of the first owner of each entry, or -1. */
+  readonly owner: Int32Array;
+  readonly diagnostics: readonly Diagnostic[];
+  close(): Promise<void>;
+}
