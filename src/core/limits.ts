@@ -27,6 +27,18 @@ export const IMAGE_CACHE_BYTES = 32 * MiB;
 /** One read of ours never asks for more than this at once; larger work is cut into pieces. */
 export const MAX_READ_BYTES = 16 * MiB;
 
+/** VMDK descriptor, embedded or a file of its own: as qemu, 1 MiB; real ones are under 20 KiB. */
+export const MAX_VMDK_DESCRIPTOR_BYTES = 1 * MiB;
+
+/** Extents of one VMDK: 8 TiB, VMware's hosted limit, in pieces of 2 GiB. Each costs an open file. */
+export const MAX_VMDK_EXTENTS = 4096;
+
+/** VMDK grain: as qemu, 1 GiB; VMware and everybody else write 64 KiB. */
+export const MAX_VMDK_GRAIN_BYTES = 1 * GiB;
+
+/** Compressed VMDK grain, which is decoded whole in memory, many at once: 64 KiB is usual. */
+export const MAX_VMDK_COMPRESSED_GRAIN_BYTES = 4 * MiB;
+
 /** GPT: 128 entries of 128 bytes are usual; sfdisk accepts more, but not a megabyte of them. */
 export const MAX_GPT_TABLE_BYTES = 1 * MiB;
 
@@ -39,6 +51,12 @@ export const MAX_GUEST_FILE_BYTES = 256 * MiB;
 /** Symbolic links followed for one path: Linux's MAXSYMLINKS. */
 export const MAX_SYMLINKS = 40;
 
+/** Extents held at once when files are located on disk, 40 bytes each: a file of a terabyte in 256 KiB pieces. */
+export const MAX_FILE_EXTENTS = 4 * 1024 * 1024;
+
+/** Index blocks (extent nodes, indirect blocks) read at once, 150 bytes of bookkeeping each: 4 TiB of ext2 files. */
+export const MAX_FILE_INDEX_BLOCKS = 1024 * 1024;
+
 /** Depth of a directory tree; PATH_MAX of 4096 allows 2048 one-letter names. */
 export const MAX_DIRECTORY_DEPTH = 4096;
 
@@ -47,3 +65,25 @@ export const MAX_FILE_ENTRIES = 64 * 1024 * 1024;
 
 /** Diagnostics kept per code; the rest are counted, so that a shredded image does not flood the report. */
 export const MAX_DIAGNOSTICS_PER_CODE = 20;
+
+/** Packages of one database: the whole of Debian is 70,000, and a record costs a kilobyte. */
+export const MAX_PACKAGES = 250_000;
+
+/** Index entries and data bytes of one rpm header: rpm's own HEADER_TAGS_MAX and HEADER_DATA_MAX. */
+export const MAX_RPM_HEADER_ENTRIES = 0xffff;
+export const MAX_RPM_HEADER_DATA_BYTES = 0x0fffffff;
+
+/** Parentheses inside each other in one of rpm's rich dependencies; real ones reach 3. */
+export const MAX_RICH_DEPENDENCY_DEPTH = 32;
+
+/** Rows of dnf's history that are read: every package of every transaction ever; a decade of updates is 100,000. */
+export const MAX_HISTORY_ROWS = 4_000_000;
+
+/** Directories that one search for a language's packages opens (nested node_modules are thousands). */
+export const MAX_SOFTWARE_DIRECTORIES = 500_000;
+
+/** FAT: clusters of one volume, 4 bytes each in memory. 2 TiB (all that FAT32 can name at 512-byte sectors) in 16 KiB clusters. */
+export const MAX_FAT_CLUSTERS = 128 * 1024 * 1024;
+
+/** FAT: a directory holds at most 65,536 entries of 32 bytes (fatgen103). */
+export const MAX_FAT_DIRECTORY_BYTES = 2 * MiB;

@@ -11,8 +11,46 @@ export interface RootTree {
   list(path: string): readonly { readonly name: string; readonly entry: number }[];
   /** Content of a regular file, or undefined when there is none at the path. Bounded by MAX_GUEST_FILE_BYTES. */
   read(path: string): Promise<Uint8Array | undefined>;
+  /**
+   * The entry called `name` (text or bytes) in a directory that `lookup` returned, mount points crossed, a link
+   * not followed; -1 when there is none. Constant time: what a package database asks for every file.
+   */
+  child?(directory: number, name: string | Uint8Array): number;
   /** Contents of many files at once, read in disk order; the result keeps the order of `paths`. */
   readMany(paths: readonly string[]): Promise<(Uint8Array | undefined)[]>;
+}
+
+/** How a version must compare; `~` is apk's "begins with". */
+export type VersionRelation = '<' | '<=' | '=' | '>=' | '>' | '~';
+
+/** One name that is asked for or offered, as its manager writes it. */
+export interface Dependency {
+  /** A package, something that packages provide, or, when it begins with `/`, a file. */
+  readonly name: string;
+  /** Null together with `version`: any version. */
+  readonly relation: VersionRelation | null;
+  readonly version: string | null;
+  /** The architecture qualifier (`any`, `amd64` …) without its separator, or null. */
+  readonly architecture: string | null;
+}
+
+/** One inner list per requirement: its alternatives. */
+export type Requirements = readonly (readonly Dependency[])[];
+
+/** What the dependency graph is made of; versions and qualifiers kept. */
+export interface PackageDependencies {
+  readonly requires: Requirements;
+  /** Installed by default and kept by most managers' autoremove, but not needed. */
+  readonly recommends: Requirements;
+  readonly suggests: Requirements;
+  /**
+   * The other way round (rpm's Supplements, apk's install_if): each is a condition of its own, and this package
+   * is wanted once all requirements of one of them are met.
+   */
+  readonly supplements: readonly Requirements[];
+  /** What it satisfies beside its own name and version. */
+  readonly provides: readonly Dependency[];
+  readonly conflicts: readonly Dependency[];
 }
 
 /** A package as its database describes it, with its files found in the table. */
@@ -36,7 +74,11 @@ export interface Package {
   readonly requires: readonly (readonly string[])[];
   /** Names that it satisfies beside its own. */
   readonly provides: readonly string[];
-  /** Table entries that it owns, directories included. */
+  /** The same with versions, and the weaker kinds; absent when a database does not tell them. */
+  readonly dependencies?: PackageDependencies;
+  /** Seconds since 1970; absent when it is not recorded. */
+  readonly installTime?: number;
+  /** Table entries that it owns, directories included; ascending, each once. */
   readonly entries: Uint32Array;
 }
 

@@ -1,0 +1,119 @@
+/**
+ * From the paths of a package database to entries of the file table.
+ *
+ * A database names hundreds of thousands of files in some ten thousand directories. Following every path from
+ * the root would cost more than everything else together, so a directory is followed once (links in the middle
+ * of a path lead where the guest's would: `/lib/x` is found in `/usr/lib`) and its files are asked for by name.
+ * The result is one ascending array per package, without an object per file.
+ */
+import type { RootTree } from '../core/contracts/package.ts';
+import { compareText } from '../core/text.ts';
+
+const decoder = new TextDecoder();
+const NONE = new Uint32Array(0);
+
+/** Ascending, each value once, in a new array. */
+export function sortedEntries(entries: Uint32Array): Uint32Array {
+  if (entries.length === 0) return NONE;
+  const sorted = entries.slice().sort();
+  let count = 1;
+  for (let i = 1; i < sorted.length; i++) {
+    if (sorted[i] !== sorted[i - 1]) sorted[count++] = sorted[i]!;
+  }
+  return count === sorted.length ? sorted : sorted.slice(0, count);
+}
+
+/** Collects the entries of one package after the other; directories are remembered across packages. */
+export class OwnedFiles {
+  private readonly root: RootTree;
+  private readonly directories = new Map<string, number>();
+  private found = new Uint32Array(1024);
+  private count = 0;
+
+  constructor(root: RootTree) {
+    this.root = root;
+  }
+
+  /** The entry of a directory by its absolute path (a slash at its end is fine), links followed, or -1. */
+  directory(path: string): number {
+    let entry = this.directories.get(path);
+    if (entry === undefined) {
+      const plain = path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
+      entry = plain.startsWith('/') ? this.root.lookup(plain) : -1;
+      this.directories.set(path, entry);
+    }
+    return entry;
+  }
+
+  add(entry: number): void {
+    if (entry < 0) return;
+    if (this.count === this.found.length) {
+      const next = new Uint32Array(this.count * 2);
+      next.set(this.found);
+      this.found = next;
+    }
+    this.found[this.count++] = entry;
+  }
+
+  /**
+   * Adds the file `name` of a directory, when it is there.
+   * @param directory what `directory(path)` returned
+   */
+  addFile(path: string, directory: number, name: Uint8Array | string): void {
+    if (directory < 0) return;
+    if (name.length === 0) {
+      this.add(directory);
+    } else if (this.root.child !== undefined) {
+      this.add(this.root.child(directory, name));
+    } else {
+      const text = typeof name === 'string' ? name : decoder.decode(name);
+      this.add(this.root.lookup(path.endsWith('/') ? path + text : `${path}/${text}`, false));
+    }
+  }
+
+  /** Adds the file or directory at an absolute path; a link at its end is itself meant. */
+  addPath(path: string): void {
+    const plain = path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
+    const cut = plain.lastIndexOf('/');
+    if (cut < 0) return;
+    const folder = cut === 0 ? '/' : plain.slice(0, cut);
+    this.addFile(folder, this.directory(folder), plain.slice(cut + 1));
+  }
+
+  /** Adds everything below a directory, and itself; not into what `skip` says (paths). */
+  addTree(path: string, skip?: (path: string) => boolean): void {
+    const stack = [path];
+    this.add(this.root.lookup(path, false));
+    // A tree has no circles, and links are not followed below: `list` of a link's path would be.
+    for (let at = stack.pop(); at !== undefined; at = stack.pop()) {
+      for (const { name, entry } of this.root.list(at)) {
+        const inner = at === '/' ? `/${name}` : `${at}/${name}`;
+        if (skip?.(inner) === true) continue;
+        this.add(entry);
+        if (this.root.lookup(inner, true) === entry) stack.push(inner);
+      }
+    }
+  }
+
+  /** The package's entries so far, ascending and each once; starts the next package. */
+  take(): Uint32Array {
+    const entries = sortedEntries(this.found.subarray(0, this.count));
+    this.count = 0;
+    return entries;
+  }
+}
+
+interface Named {
+  readonly name: string;
+  readonly architecture: string | null;
+  readonly version: string;
+}
+
+/** Order of packages in every database: name, architecture, version, by code unit. */
+export function comparePackages(a: Named, b: Named): number {
+  return (
+    compareText(a.name, b.name) ||
+    compareText(a.architecture ?? '', b.architecture ?? '') ||
+    compareText(a.version, b.version)
+  );
+}
