@@ -71,15 +71,15 @@ const books = z
     metadata: book.describe('Structures of filesystems, partition tables and the image format.'),
     stale: book.describe('Unused blocks of filesystems: deleted data that is shipped with the image.'),
     unread: book.describe('Volumes that imgopt does not read.'),
-    other: book.describe('Gaps between volumes, swap, internal snapshots, stored zeros.'),
+    other: book.describe('Gaps between volumes, boot loader, swap, internal snapshots, stored zeros.'),
   })
   .describe('Bytes of the artifact by what they are for; their sum is artifact.allocated.');
 
 const os = z.object({
-  id: z.string().nullable(),
+  id: z.string().describe("os-release's ID."),
   versionId: z.string().nullable(),
   prettyName: z.string().nullable(),
-  architecture: z.string().nullable(),
+  architecture: z.string().nullable().describe('As uname -m says.'),
 });
 
 const totals = z

@@ -5,4 +5,5 @@ export type * from './filesystem.ts';
 export type * from './inspection.ts';
 export type * from './package.ts';
 export type * from './report.ts';
+export type * from './reporter.ts';
 export type * from './source.ts';

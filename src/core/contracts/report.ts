@@ -86,14 +86,16 @@ export interface Books {
   readonly stale: BookEntry;
   /** Volumes that imgopt does not read. */
   readonly unread: BookEntry;
-  /** Gaps between volumes, swap, internal snapshots, stored zeros. */
+  /** Gaps between volumes, boot loader, swap, internal snapshots, stored zeros. */
   readonly other: BookEntry;
 }
 
 export interface OsSection {
-  readonly id: string | null;
+  /** os-release's ID. */
+  readonly id: string;
   readonly versionId: string | null;
   readonly prettyName: string | null;
+  /** As `uname -m` says: x86_64, aarch64 … */
   readonly architecture: string | null;
 }
 

@@ -1,0 +1,41 @@
+/** Filesystems: what stands where, how full it is, how many files it holds. */
+import type { Inspection } from '../core/contracts/inspection.ts';
+import type { FilesystemSection } from '../core/contracts/report.ts';
+import { FILE_TYPE } from '../core/file-table.ts';
+import type { StaleMeasurement } from './stale.ts';
+
+export function analyzeFilesystems(inspection: Inspection, measured?: StaleMeasurement): FilesystemSection[] {
+  const { filesystems, partitions } = inspection;
+  return filesystems.map((one) => {
+    const counts = one.section === null ? null : countEntries(inspection, one.section);
+    return {
+      index: one.index,
+      type: one.type,
+      label: one.label,
+      uuid: one.uuid,
+      partition: one.partition === null ? null : partitions[one.partition]!.index,
+      start: one.start,
+      size: one.size,
+      used: one.used,
+      unused: one.unusedBytes,
+      stale: measured?.filesystems[one.index]?.total ?? null,
+      mountPoint: one.mountPoint,
+      files: counts?.files ?? null,
+      directories: counts?.directories ?? null,
+      state: one.section === null ? 'not-read' : (one.state ?? 'clean'),
+    };
+  });
+}
+
+function countEntries({ table }: Inspection, section: number): { files: number; directories: number } {
+  let files = 0;
+  let directories = 0;
+  const { first, end } = table.sections[section]!;
+  for (let entry = first; entry < end; entry++) {
+    if (!table.isCounted(entry)) continue;
+    const type = table.type[entry];
+    if (type === FILE_TYPE.directory) directories++;
+    else if (type !== FILE_TYPE.symlink) files++;
+  }
+  return { files, directories };
+}

@@ -1,0 +1,385 @@
+/**
+ * The report for people. Its first lines alone answer where the bytes went; the tables below say it in detail,
+ * and what went wrong stands last, where a terminal leaves the eye, errors first.
+ *
+ * All text that comes from inside the artifact passes `escapeName` before it gets here into a cell.
+ */
+import { basename } from 'node:path';
+import type {
+  Books,
+  DiagnosticSection,
+  FilesystemSection,
+  PartitionSection,
+  Report,
+} from '../core/contracts/report.ts';
+import type { Reporter, ReporterOptions } from '../core/contracts/reporter.ts';
+import { formatShare, formatSize } from '../core/size.ts';
+import { escapeName } from '../core/text.ts';
+import { partitionTypeName } from './partition-types.ts';
+import { bar, type Column, renderTable, type Style, styleFor, wrap } from './text-table.ts';
+
+/** Wider lines are harder to follow with the eye than they are useful. */
+const MAX_WIDTH = 180;
+const MIN_WIDTH = 40;
+
+interface Page {
+  readonly report: Report;
+  readonly width: number;
+  readonly top: number;
+  readonly style: Style;
+}
+
+const count = (value: number): string => value.toLocaleString('en-US');
+const shown = <T>(list: readonly T[], top: number): readonly T[] => (top > 0 ? list.slice(0, top) : list);
+
+export const tableReporter: Reporter = {
+  name: 'table',
+  mediaType: 'text/plain',
+  extension: 'txt',
+  *render(report: Report, options: ReporterOptions) {
+    const page: Page = {
+      report,
+      width: Math.min(MAX_WIDTH, Math.max(MIN_WIDTH, options.columns)),
+      top: options.top,
+      style: styleFor(options.color),
+    };
+    yield headline(page);
+    const sections = [
+      booksSection,
+      volumesSection,
+      packagesSection,
+      directoriesSection,
+      filesSection,
+      kindsSection,
+      suggestionsSection,
+      diagnosticsSection,
+    ];
+    for (const section of sections) {
+      const text = section(page);
+      if (text !== '') yield `\n${text}`;
+    }
+  },
+};
+
+/** A heading, with a note beside it where there is room. */
+function title({ style, width }: Page, text: string, note = ''): string {
+  const fits = note !== '' && text.length + 2 + note.length <= width;
+  return `${style.bold(text)}${fits ? style.dim(`  ${note}`) : ''}\n`;
+}
+
+const BOOK_WORDS: Record<keyof Books, string> = {
+  files: 'content of files',
+  metadata: 'structures of filesystems and format',
+  stale: 'unused blocks: deleted data, still shipped',
+  unread: 'volumes that were not read',
+  other: 'gaps, boot loader, swap, snapshots, zeros',
+};
+
+/** One sentence on the artifact, one on the guest. */
+function headline({ report, width, style }: Page): string {
+  const { artifact, books, totals } = report;
+  const about = (entry: { bytes: number; evidence: string }): string =>
+    `${entry.evidence === 'estimated' ? '≈ ' : ''}${formatSize(entry.bytes)}`;
+  const parts = [`${about(books.files)} files`, `${about(books.metadata)} metadata`];
+  if (books.stale.bytes > 0) parts.push(`${about(books.stale)} stale (deleted data that is still shipped)`);
+  if (books.unread.bytes > 0) parts.push(`${about(books.unread)} not read`);
+  if (books.other.bytes > 0) parts.push(`${about(books.other)} other`);
+  const name = escapeName(basename(artifact.path));
+  const virtual =
+    artifact.virtualSize === artifact.allocated ? '' : `, ${formatSize(artifact.virtualSize)} virtual`;
+  const backing =
+    artifact.backing.length === 0 ? '' : `, on top of ${escapeName(basename(artifact.backing[0]!.path))}`;
+  const sentence = `${name}: ${artifact.format}, ${formatSize(artifact.allocated)} on disk${virtual}${backing}; ${parts.join(', ')}`;
+  const lines = [wrap(sentence, width).replace(name, style.bold(name))];
+  const guest = [];
+  if (report.os !== null) {
+    const os =
+      report.os.prettyName ?? [report.os.id, report.os.versionId].filter((part) => part !== null).join(' ');
+    if (os !== '') guest.push(escapeName(os));
+    if (report.os.architecture !== null) guest.push(escapeName(report.os.architecture));
+  }
+  if (totals.directories > 0) {
+    guest.push(`${formatSize(totals.allocated)} in ${count(totals.files)} files`);
+    if (report.packages.length > 0) {
+      guest.push(`${count(report.packages.length)} packages`);
+      guest.push(`${formatSize(totals.unpackaged)} in no package`);
+    }
+  }
+  if (guest.length > 0) lines.push(wrap(guest.join(', '), width));
+  return `${lines.join('\n')}\n`;
+}
+
+function booksSection(page: Page): string {
+  const { report, width, style } = page;
+  const { allocated } = report.artifact;
+  const names = Object.keys(BOOK_WORDS) as (keyof Books)[];
+  const columns: Column[] = [
+    { title: 'bytes', align: 'right' },
+    { title: 'share', align: 'right' },
+    { title: 'of' },
+    { title: '', leaves: 2 },
+    { title: 'evidence' },
+    { title: 'what it is', shrinksTo: 24, leaves: 1 },
+  ];
+  const rows = names.map((name) => {
+    const { bytes, evidence } = report.books[name];
+    const share = allocated > 0 ? bytes / allocated : 0;
+    return [
+      formatSize(bytes),
+      formatShare(bytes, allocated),
+      name,
+      bar(share, 24),
+      evidence,
+      BOOK_WORDS[name],
+    ];
+  });
+  const table = renderTable(columns, rows, width, style, (cell, column, row) => {
+    const isStale = names[row] === 'stale';
+    if (column === '') return isStale ? style.yellow(cell) : style.cyan(cell);
+    if (column === 'what it is' || column === 'evidence') return style.dim(cell);
+    return isStale && report.books.stale.bytes > 0 ? style.yellow(cell) : cell;
+  });
+  return `${title(page, 'Where the artifact’s bytes are', `${formatSize(allocated)} on disk`)}${table}\n`;
+}
+
+/** Partitions and filesystems in one list, in disk order. */
+function volumesSection(page: Page): string {
+  const { report, width, style } = page;
+  if (report.partitions.length + report.filesystems.length === 0) return '';
+  const columns: Column[] = [
+    { title: 'part', align: 'right', leaves: 2 },
+    { title: 'type' },
+    { title: 'mounted on', shrinksTo: 12 },
+    { title: 'size', align: 'right' },
+    { title: 'used', align: 'right' },
+    { title: '', align: 'right', leaves: 5 },
+    { title: 'unused', align: 'right' },
+    { title: 'stale', align: 'right' },
+    { title: 'files', align: 'right', leaves: 3 },
+    { title: 'dirs', align: 'right', leaves: 6 },
+    { title: 'label', shrinksTo: 8, leaves: 7 },
+    { title: 'state', leaves: 4 },
+  ];
+  const rows = volumeRows(report);
+  const table = renderTable(columns, rows, width, style, (cell, column) =>
+    column === 'state' ? style.yellow(cell) : cell,
+  );
+  return `${title(page, 'Filesystems')}${table}\n`;
+}
+
+function volumeRows(report: Report): string[][] {
+  const rows: { start: number; cells: string[] }[] = [];
+  const known = new Set<PartitionSection>();
+  for (const filesystem of report.filesystems) {
+    const partition = report.partitions.find(
+      (one) =>
+        one.index === filesystem.partition &&
+        one.start <= filesystem.start &&
+        filesystem.start < one.start + one.size,
+    );
+    if (partition !== undefined) known.add(partition);
+    rows.push({ start: filesystem.start, cells: filesystemRow(filesystem) });
+  }
+  for (const partition of report.partitions) {
+    if (known.has(partition)) continue;
+    const type = escapeName(partitionTypeName(partition.type));
+    const name = partition.name === null ? '' : escapeName(partition.name);
+    const index = String(partition.index);
+    const cells = [index, type, '', formatSize(partition.size), '', '', '', '', '', '', name, ''];
+    rows.push({ start: partition.start, cells });
+  }
+  return rows.sort((a, b) => a.start - b.start).map((row) => row.cells);
+}
+
+function filesystemRow(one: FilesystemSection): string[] {
+  const size = (value: number | null): string => (value === null ? '' : formatSize(value));
+  return [
+    one.partition === null ? '' : String(one.partition),
+    escapeName(one.type),
+    one.mountPoint === null ? '' : escapeName(one.mountPoint),
+    formatSize(one.size),
+    size(one.used),
+    one.used === null ? '' : formatShare(one.used, one.size),
+    size(one.unused),
+    size(one.stale),
+    one.files === null ? '' : count(one.files),
+    one.directories === null ? '' : count(one.directories),
+    one.label === null ? '' : escapeName(one.label),
+    one.state === 'clean' || one.type === 'swap'
+      ? ''
+      : one.state === 'not-read'
+        ? 'not read'
+        : 'needs recovery',
+  ];
+}
+
+const note = (list: readonly unknown[], total: number | null, what: string): string => {
+  if (total === null) return `the largest ${count(list.length)}`;
+  return list.length < total
+    ? `the largest ${count(list.length)} of ${count(total)}`
+    : `${count(total)} ${what}`;
+};
+
+function packagesSection(page: Page): string {
+  const { report, width, style, top } = page;
+  if (report.packages.length === 0) return '';
+  const list = shown(report.packages, top);
+  const columns: Column[] = [
+    { title: 'allocated', align: 'right' },
+    { title: 'share', align: 'right', leaves: 4 },
+    { title: 'declared', align: 'right' },
+    { title: 'files', align: 'right', leaves: 3 },
+    { title: 'auto' },
+    { title: 'package', shrinksTo: 32 },
+    { title: 'version', shrinksTo: 12, leaves: 5 },
+    { title: 'needed by', shrinksTo: 16, leaves: 6 },
+  ];
+  const rows = list.map((one) => [
+    formatSize(one.allocated),
+    formatShare(one.allocated, report.totals.allocated),
+    one.installedSize === null ? '' : formatSize(one.installedSize),
+    count(one.files),
+    one.automatic === null ? '' : one.automatic ? 'auto' : '',
+    escapeName(one.name),
+    escapeName(one.version),
+    neededBy(one.requiredBy.map(escapeName), 48),
+  ]);
+  const table = renderTable(columns, rows, width, style, (cell, column) =>
+    column === 'version' || column === 'needed by' || column === 'auto' ? style.dim(cell) : cell,
+  );
+  const { packaged, unpackaged, allocated } = report.totals;
+  const total = wrap(
+    `${formatSize(packaged)} in packages, ${formatSize(unpackaged)} (${formatShare(unpackaged, allocated)}) in files that no package owns`,
+    width,
+  );
+  return `${title(page, 'Packages', note(list, report.packages.length, 'in all'))}${table}\n${style.dim(total)}\n`;
+}
+
+/** As many names as fit, and how many more. */
+function neededBy(names: readonly string[], width: number): string {
+  let text = '';
+  for (let i = 0; i < names.length; i++) {
+    const rest = names.length - i - 1;
+    const next = text === '' ? names[i]! : `${text}, ${names[i]}`;
+    const more = rest === 0 ? '' : ` +${rest}`;
+    if (text !== '' && next.length + more.length > width) return `${text} +${rest + 1}`;
+    text = next;
+  }
+  return text;
+}
+
+function directoriesSection(page: Page): string {
+  const { report, width, style } = page;
+  const list = shown(report.directories, page.top);
+  if (list.length === 0) return '';
+  const anyPackage = report.packages.length > 0;
+  const columns: Column[] = [
+    { title: 'allocated', align: 'right' },
+    { title: 'share', align: 'right', leaves: 3 },
+    { title: 'not below', align: 'right' },
+    { title: 'unpackaged', align: 'right', leaves: 2 },
+    { title: 'files', align: 'right', leaves: 4 },
+    { title: 'directory', shrinksTo: 24 },
+  ];
+  const rows = list.map((one) => [
+    formatSize(one.allocated),
+    formatShare(one.allocated, report.totals.allocated),
+    one.exclusive === one.allocated ? '' : formatSize(one.exclusive),
+    !anyPackage || one.unpackaged === 0 ? '' : formatSize(one.unpackaged),
+    count(one.files),
+    escapeName(one.path),
+  ]);
+  const table = renderTable(columns, rows, width, style);
+  const heading = title(
+    page,
+    'Directories',
+    'cumulative; ‘not below’ is what the listed ones inside it leave',
+  );
+  return `${heading}${table}\n`;
+}
+
+function filesSection(page: Page): string {
+  const { report, width, style } = page;
+  const list = shown(report.files, page.top);
+  if (list.length === 0) return '';
+  const columns: Column[] = [
+    { title: 'allocated', align: 'right' },
+    { title: 'size', align: 'right' },
+    { title: 'links', align: 'right', leaves: 2 },
+    { title: 'file', shrinksTo: 28 },
+    { title: 'package', shrinksTo: 10, leaves: 1 },
+  ];
+  const rows = list.map((one) => [
+    formatSize(one.allocated),
+    formatSize(one.size) === formatSize(one.allocated) ? '' : formatSize(one.size),
+    one.links > 1 ? count(one.links) : '',
+    escapeName(one.path),
+    one.package === null ? '' : escapeName(one.package),
+  ]);
+  const table = renderTable(columns, rows, width, style, (cell, column) =>
+    column === 'package' ? style.dim(cell) : cell,
+  );
+  return `${title(page, 'Files', note(list, report.totals.files, 'in all'))}${table}\n`;
+}
+
+function kindsSection(page: Page): string {
+  const { report, width, style } = page;
+  const list = shown(report.kinds, page.top);
+  if (list.length === 0) return '';
+  const { allocated } = report.totals;
+  const columns: Column[] = [
+    { title: 'allocated', align: 'right' },
+    { title: 'share', align: 'right' },
+    { title: 'files', align: 'right' },
+    { title: 'kind' },
+    { title: '', leaves: 1 },
+  ];
+  const rows = list.map((one) => [
+    formatSize(one.allocated),
+    formatShare(one.allocated, allocated),
+    count(one.files),
+    one.kind,
+    bar(allocated > 0 ? one.allocated / allocated : 0, 24),
+  ]);
+  const table = renderTable(columns, rows, width, style, (cell, column) =>
+    column === '' ? style.cyan(cell) : cell,
+  );
+  return `${title(page, 'Kinds of files', 'by place, name and mode')}${table}\n`;
+}
+
+function suggestionsSection(page: Page): string {
+  const { report, width, style } = page;
+  if (report.suggestions.length === 0) return '';
+  const columns: Column[] = [
+    { title: 'frees', align: 'right' },
+    { title: 'safety' },
+    { title: 'what', shrinksTo: 24 },
+    { title: 'rule', leaves: 1 },
+  ];
+  const rows = report.suggestions.map((one) => [
+    formatSize(one.reclaimable),
+    one.safety,
+    escapeName(one.title),
+    one.rule,
+  ]);
+  const table = renderTable(columns, rows, width, style);
+  return `${title(page, 'What could be removed', formatSize(report.totals.reclaimable))}${table}\n`;
+}
+
+const SEVERITIES = ['error', 'warning', 'info'] as const;
+
+function diagnosticsSection(page: Page): string {
+  const { report, width, style } = page;
+  if (report.diagnostics.length === 0) return '';
+  const paint = (one: DiagnosticSection): string => {
+    const where = one.where === '' ? '' : `${escapeName(one.where)}: `;
+    const text = wrap(`${one.severity} ${one.code}: ${where}${escapeName(one.message)}`, width);
+    const color =
+      one.severity === 'error' ? style.red : one.severity === 'warning' ? style.yellow : style.dim;
+    return text.replace(one.severity, color(one.severity));
+  };
+  const lines = SEVERITIES.flatMap((severity) =>
+    report.diagnostics.filter((one) => one.severity === severity).map(paint),
+  );
+  return `${title(page, 'What to know')}${lines.join('\n')}\n`;
+}
