@@ -45,6 +45,9 @@ export const MAX_GPT_TABLE_BYTES = 1 * MiB;
 /** Logical partitions in an extended partition's chain; Linux stops at 256 as well. */
 export const MAX_LOGICAL_PARTITIONS = 256;
 
+/** Volume systems inside volumes: a partition table in a logical volume in a partition is three. */
+export const MAX_VOLUME_DEPTH = 4;
+
 /** Text files that we read whole from inside an image (package databases): dpkg's status is 1 to 5 MiB. */
 export const MAX_GUEST_FILE_BYTES = 256 * MiB;
 
