@@ -445,6 +445,22 @@ describe('descriptors', () => {
     expect([error.code, error.family]).toEqual([`IMGOPT_${code}`, family]);
   });
 
+  it.each([
+    ['blanks', ' ', ''],
+    ['line ends', '\n', ''],
+    ['a value of blanks', ' ', 'key='],
+    ['a name of quotes', '"', 'RW 8 FLAT "'],
+    ['an extent line of blanks', ' ', 'RW'],
+    ['keys', 'k\n', ''],
+  ])('takes little time over a megabyte of %s', async (_, filling, start) => {
+    const extra = `${start}${filling.repeat(1_000_000 / filling.length)}x`;
+    const before = performance.now();
+    const bytes = descriptorFile({ createType: 'custom', extents: 'RW 8 ZERO', extra });
+    await openVmdkBytes({ 'disk.vmdk': bytes }).catch((error) => expect(error).toBeInstanceOf(ImgoptError));
+    vmdkFormat.probe({ head: bytes, tail: bytes, size: bytes.length });
+    expect(performance.now() - before).toBeLessThan(2000);
+  });
+
   it('names the extent that failed', async () => {
     const error = await failure({
       'disk.vmdk': descriptorFile({ createType: 'custom', extents: 'RW 8 FLAT "a\u202eb" 0' }),

@@ -69,6 +69,8 @@ const FOREIGN_TYPES: Record<string, string> = {
   partitioneddevice: 'partitions of a device of the host',
 };
 
+const LINE_END = /\r\n|\n|\r/;
+
 const CONVERT = 'export it from VMware as OVF, or convert it with qemu-img or vmkfstools, and try again';
 
 /** Does this look like the beginning of a descriptor? `certain` as qemu, which wants only `version=`. */
@@ -91,18 +93,18 @@ export function parseDescriptor(bytes: Uint8Array): Descriptor {
   const keys = new Map<string, string>();
   const database = new Map<string, string>();
   const extentLines: string[] = [];
-  for (const line of text.split(/\r\n|\n|\r/)) {
-    if (/^\s*(?:#|$)/.test(line)) continue;
-    if (/^\s*(?:RW|RDONLY|NOACCESS)\s/.test(line)) {
+  for (const untrimmed of text.split(LINE_END)) {
+    // No pattern below is tried at more than one place: a megabyte of blanks must not cost a megabyte squared.
+    const line = untrimmed.trim();
+    if (line === '' || line.startsWith('#')) continue;
+    if (/^(?:RW|RDONLY|NOACCESS)\s/.test(line)) {
       extentLines.push(line);
       continue;
     }
-    const match = /^\s*([\w.:]+)\s*=\s*(.*?)\s*$/.exec(line);
-    if (match === null) continue;
-    const key = match[1]!.toLowerCase();
-    const value = match[2]!.replace(/^"(.*)"$/, '$1');
-    const into = key.startsWith('ddb.') ? database : keys;
-    const name = key.startsWith('ddb.') ? key.slice(4) : key;
+    const [key, value] = keyAndValue(line);
+    const isDatabase = key.startsWith('ddb.');
+    const into = isDatabase ? database : keys;
+    const name = isDatabase ? key.slice(4) : key;
     if (!into.has(name)) into.set(name, value);
   }
 
@@ -144,12 +146,25 @@ export function parseDescriptor(bytes: Uint8Array): Descriptor {
   };
 }
 
+/** `key=value` with the key in lower case and the value without its quotes; no value where there is no `=`. */
+function keyAndValue(line: string): [string, string] {
+  const at = line.indexOf('=');
+  if (at < 0) return [line.trim().toLowerCase(), ''];
+  const value = line.slice(at + 1).trim();
+  const isQuoted = value.length >= 2 && value.startsWith('"') && value.endsWith('"');
+  return [line.slice(0, at).trim().toLowerCase(), isQuoted ? value.slice(1, -1) : value];
+}
+
 /** Text in the encoding that it declares; VMware writes names in the encoding of the host that made the disk. */
 function decode(bytes: Uint8Array): { text: string; encoding: string | null } {
   const nul = bytes.indexOf(0);
   const used = nul < 0 ? bytes : bytes.subarray(0, nul);
   const ascii = Buffer.from(used.buffer, used.byteOffset, used.length).toString('latin1');
-  const encoding = /^\s*encoding\s*=\s*"?([\w.:-]+)"?\s*$/im.exec(ascii)?.[1] ?? null;
+  const declared = ascii
+    .split(LINE_END)
+    .map(keyAndValue)
+    .find(([key]) => key === 'encoding');
+  const encoding = declared?.[1] ?? null;
   let decoder = new TextDecoder('utf-8');
   try {
     if (encoding !== null) decoder = new TextDecoder(encoding);
@@ -178,9 +193,10 @@ function contentId(value: string | undefined, key: string): string | null {
 
 /** One line such as `RW 4192256 SPARSE "test-s001.vmdk"` or `RW 1048576 FLAT "test-f001.vmdk" 0`. */
 function parseExtent(line: string): ExtentLine {
-  const match = /^\s*(RW|RDONLY|NOACCESS)\s+(\d+)\s+([A-Za-z]\w*)\s*(?:"(.*)"\s*(.*?))?\s*$/.exec(line);
+  const match = /^(RW|RDONLY|NOACCESS)\s+(\d+)\s+([A-Za-z]\w*)/.exec(line);
   if (match === null) throw badLine(line);
-  const [, access, count, word, name = '', rest = ''] = match;
+  const [start, access, count, word] = match;
+  const { name, rest } = quoted(line.slice(start.length).trim());
   const size = Number(count) * SECTOR;
   if (!(size > 0) || size > MAX_VIRTUAL_SIZE) throw badLine(line);
   const type = word!.toUpperCase();
@@ -197,7 +213,7 @@ function parseExtent(line: string): ExtentLine {
     );
   }
   if (type === 'ZERO') return { type, size, name: '', offset: 0 };
-  if (name === '') throw badLine(line);
+  if (name === undefined || name === '') throw badLine(line);
   if (type === 'SPARSE') {
     if (rest !== '' && rest !== '0') throw badLine(line);
     return { type, size, name, offset: 0 };
@@ -205,14 +221,21 @@ function parseExtent(line: string): ExtentLine {
   // After the offset of a FLAT extent, partition and device identifiers of a raw disk may follow.
   const offset = /^(\d+)(?:\s|$)/.exec(rest);
   if (offset === null) throw badLine(line);
-  const start = Number(offset[1]) * SECTOR;
-  if (start > MAX_VIRTUAL_SIZE) throw badLine(line);
+  const from = Number(offset[1]) * SECTOR;
+  if (from > MAX_VIRTUAL_SIZE) throw badLine(line);
   if (/^(?:\\\\\.\\|\/dev\/)/.test(name)) {
     throw unsupported('VMDK_DEVICE_EXTENT', `an extent is the device ${escapeName(name)}`, {
       advice: 'image the device, and analyze that',
     });
   }
-  return { type, size, name, offset: start };
+  return { type, size, name, offset: from };
+}
+
+/** `"name" rest`: the name ends at the last quote. */
+function quoted(text: string): { name: string | undefined; rest: string } {
+  const last = text.lastIndexOf('"');
+  if (!text.startsWith('"') || last === 0) return { name: undefined, rest: text };
+  return { name: text.slice(1, last), rest: text.slice(last + 1).trim() };
 }
 
 function badLine(line: string): Error {
