@@ -105,10 +105,13 @@ export class FileTableBuilder {
     this.names = new Uint8Array(capacity * 16);
   }
 
-  /** Starts a filesystem: its first `add` must be its root directory, with parent -1 and an empty name. */
-  beginSection(): void {
+  /**
+   * Starts a filesystem: its first `add` must be its root directory, with parent -1 and an empty name.
+   * @returns the section's position in the table's `sections`
+   */
+  beginSection(): number {
     this.endSection();
-    this.sections.push({ first: this.count, end: this.count });
+    return this.sections.push({ first: this.count, end: this.count }) - 1;
   }
 
   private endSection(): void {

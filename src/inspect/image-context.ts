@@ -1,0 +1,164 @@
+/**
+ * How images reach the files that they refer to (backing files, extents, data files), and how a file becomes a
+ * disk. Names come from inside images, so they are not trusted: they resolve against the folder of the image that
+ * names them, links and all, and must stay inside the folder of the artifact unless the user allows more.
+ */
+import { realpath } from 'node:fs/promises';
+import { dirname, isAbsolute, relative, resolve, sep } from 'node:path';
+import { RunContext } from '../core/context.ts';
+import type { Disk, ImageContext, ImageFile, ImageFormat, OpenedFile } from '../core/contracts/disk.ts';
+import type { BlockSource } from '../core/contracts/source.ts';
+import { corrupt, ImgoptError, locate, unreadable, unsupported, usage } from '../core/errors.ts';
+import { MAX_BACKING_DEPTH } from '../core/limits.ts';
+import { openFileSource } from '../sources/file.ts';
+import { readProbe } from '../sources/read.ts';
+
+export interface OpenRules {
+  readonly formats: readonly ImageFormat[];
+  /** Let images refer to files outside of the artifact's folder. */
+  readonly followOutside: boolean;
+}
+
+interface Frame {
+  readonly rules: OpenRules;
+  /** Real path of the folder that nothing may leave. */
+  readonly cage: string;
+  /** Real paths of the images being opened, outermost first: a circle shows here. */
+  readonly chain: readonly string[];
+  /** Every host file opened so far, to be closed together. */
+  readonly opened: BlockSource[];
+}
+
+type HostFile = Omit<ImageFile, 'role' | 'format'>;
+
+/** Finds the format of an opened file. Raw is what remains: it has no signature of its own. */
+export async function detectFormat(
+  source: BlockSource,
+  formats: readonly ImageFormat[],
+): Promise<{ format: ImageFormat; resembles: string | undefined }> {
+  const probe = await readProbe(source);
+  let resembles: string | undefined;
+  for (const format of formats) {
+    const answer = format.probe(probe);
+    if (answer?.certainty === 'certain') return { format, resembles: undefined };
+    if (answer !== undefined) resembles ??= answer.description;
+  }
+  return { format: formatNamed('raw', formats), resembles };
+}
+
+function formatNamed(name: string, formats: readonly ImageFormat[]): ImageFormat {
+  const format = formats.find((one) => one.name === name);
+  if (format === undefined) throw unsupported('UNKNOWN_FORMAT_NAME', `the format '${name}' is not supported`);
+  return format;
+}
+
+class HostImageContext extends RunContext implements ImageContext {
+  readonly file: HostFile;
+  private readonly frame: Frame;
+
+  constructor(outer: RunContext, file: HostFile, frame: Frame) {
+    super({ ...outer, log: outer.log });
+    this.file = file;
+    this.frame = frame;
+  }
+
+  async openFile(reference: string): Promise<OpenedFile> {
+    const path = await this.resolveReference(reference, 'file');
+    const source = await openFileSource(path);
+    this.frame.opened.push(source);
+    return { source, file: { path, fileSize: source.size, allocated: source.allocated } };
+  }
+
+  async openImage(reference: string, format?: string): Promise<Disk> {
+    if (this.frame.chain.length >= MAX_BACKING_DEPTH) {
+      throw corrupt('BACKING_TOO_DEEP', `more than ${MAX_BACKING_DEPTH} images refer to each other`);
+    }
+    const path = await this.resolveReference(reference, 'backing file');
+    if (this.frame.chain.includes(path)) {
+      throw corrupt('BACKING_CIRCLE', `the backing file '${reference}' is already part of the chain`);
+    }
+    return locate(reference, () =>
+      openDiskAt(path, this, { ...this.frame, chain: [...this.frame.chain, path] }, format),
+    );
+  }
+
+  private async resolveReference(reference: string, what: string): Promise<string> {
+    if (reference === '' || reference.includes('\0'))
+      throw corrupt('BAD_REFERENCE', `the name of its ${what} is empty or broken`);
+    const wanted = resolve(dirname(this.file.path), reference);
+    const real = await realpath(wanted).catch((error: NodeJS.ErrnoException) => {
+      throw unreadable('BACKING_NOT_FOUND', `its ${what} '${reference}' cannot be found (${error.code})`, {
+        advice: `put it at ${wanted}`,
+        cause: error,
+      });
+    });
+    const inside = relative(this.frame.cage, real);
+    const leaves = inside === '..' || inside.startsWith(`..${sep}`) || isAbsolute(inside);
+    if (leaves && !this.frame.rules.followOutside) {
+      throw usage('OUTSIDE_FOLDER', `its ${what} '${reference}' lies outside the artifact's folder`, {
+        advice: 'allow it with --follow-outside if you trust the image',
+      });
+    }
+    return real;
+  }
+}
+
+async function openDiskAt(path: string, outer: RunContext, frame: Frame, formatName?: string): Promise<Disk> {
+  const source = await openFileSource(path);
+  frame.opened.push(source);
+  const { rules } = frame;
+  const format =
+    formatName === undefined
+      ? (await detectFormat(source, rules.formats)).format
+      : formatNamed(formatName, rules.formats);
+  const file = { path, fileSize: source.size, allocated: source.allocated };
+  return format.open(source, new HostImageContext(outer, file, frame));
+}
+
+export interface OpenedArtifact {
+  readonly disk: Disk;
+  /** The file that the user named. */
+  readonly source: BlockSource;
+  /** What it looks like when nothing recognised it and it was taken for raw. */
+  readonly resembles: string | undefined;
+  /** Closes the disk and every host file. */
+  close(): Promise<void>;
+}
+
+/** Opens an artifact of one disk. Place of errors: the path as the user gave it. */
+export async function openArtifact(
+  path: string,
+  context: RunContext,
+  rules: OpenRules,
+): Promise<OpenedArtifact> {
+  const opened: BlockSource[] = [];
+  const close = async (): Promise<void> => {
+    await Promise.all(opened.splice(0).map((source) => source.close()));
+  };
+  try {
+    const source = await openFileSource(path);
+    opened.push(source);
+    const real = await realpath(path);
+    const frame: Frame = { rules, cage: dirname(real), chain: [real], opened };
+    const { format, resembles } = await detectFormat(source, rules.formats);
+    const file = { path: real, fileSize: source.size, allocated: source.allocated };
+    const inner = context.at(path);
+    const disk = await format
+      .open(source, new HostImageContext(inner, file, frame))
+      .catch((error: unknown) => {
+        throw error instanceof ImgoptError ? error.within(path) : error;
+      });
+    return {
+      disk,
+      source,
+      resembles,
+      async close() {
+        await disk.close();
+        await close();
+      },
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}

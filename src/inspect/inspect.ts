@@ -1,0 +1,364 @@
+/**
+ * From a path to an `Inspection`: detect → open → explore volumes → scan filesystems → merge by fstab → read
+ * package databases → freeze. Drivers are arguments; nothing here knows a format.
+ *
+ * An artifact that cannot be opened at all throws. Everything after that is reported as a diagnostic and the rest
+ * goes on: what could be read of a damaged image is still explained.
+ */
+import type { RunContext } from '../core/context.ts';
+import type { Disk } from '../core/contracts/disk.ts';
+import type { Filesystem } from '../core/contracts/filesystem.ts';
+import type {
+  InspectedArtifact,
+  InspectedFilesystem,
+  InspectedOs,
+  Inspection,
+} from '../core/contracts/inspection.ts';
+import type { Package } from '../core/contracts/package.ts';
+import type { Drivers } from '../core/contracts/registry.ts';
+import { ImgoptError, unreadable, unsupported } from '../core/errors.ts';
+import type { ExtentSet } from '../core/extents.ts';
+import { FILE_TYPE, type FileTable, FileTableBuilder } from '../core/file-table.ts';
+import { formatSize } from '../core/size.ts';
+import { compareText } from '../core/text.ts';
+import { readProbe } from '../sources/read.ts';
+import { describeContent } from './content.ts';
+import { type OpenedArtifact, openArtifact } from './image-context.ts';
+import { isEmptyDirectory, type Mount, type Mountable, planMounts, rootScore } from './mounts.ts';
+import { readOs } from './os.ts';
+import { MountedTree } from './root-tree.ts';
+import { type Exploration, exploreDisk, type Stand } from './volumes.ts';
+
+export interface InspectOptions {
+  readonly drivers: Drivers;
+  /** Let images refer to files outside of the artifact's folder. */
+  readonly followOutside?: boolean;
+}
+
+/**
+ * Inspects an artifact of one disk.
+ * @throws ImgoptError when it cannot be opened; problems further in become diagnostics
+ */
+export async function inspect(
+  path: string,
+  context: RunContext,
+  options: InspectOptions,
+): Promise<Inspection> {
+  const artifact = await openArtifact(path, context, {
+    formats: options.drivers.formats,
+    followOutside: options.followOutside === true,
+  });
+  try {
+    return await inspectDisk(path, artifact, context, options.drivers);
+  } catch (error) {
+    await artifact.close();
+    throw error;
+  }
+}
+
+async function inspectDisk(
+  path: string,
+  artifact: OpenedArtifact,
+  context: RunContext,
+  drivers: Drivers,
+): Promise<Inspection> {
+  const { disk } = artifact;
+  const inner = context.at(path);
+  const exploration = await explore(path, artifact, inner, drivers);
+  const builder = new FileTableBuilder();
+  const scanned: Scanned[] = [];
+  for (const stand of exploration.stands) {
+    context.signal.throwIfAborted();
+    scanned.push(await scan(stand, builder, context));
+  }
+  const table = builder.build();
+  if (table.detachedCount > 0) {
+    inner.report(
+      'error',
+      'DETACHED_ENTRIES',
+      `${table.detachedCount} entries hang below no root directory; they are not counted`,
+    );
+  }
+  const guest = await readGuest(table, scanned, exploration, inner, drivers);
+  const sectionOwner = scanned.flatMap((one, index) => (one.section === null ? [] : [index]));
+  const filesystems = scanned.map((one, index) => describe(one, index, guest.mounts));
+  return {
+    artifact: describeArtifact(path, disk),
+    disk,
+    partitions: exploration.partitions,
+    filesystems,
+    regions: exploration.regions,
+    table,
+    pathOf: (entry) => guest.root?.pathOf(entry) ?? table.path(entry),
+    filesystemOf: (entry) => sectionOwner[table.sectionOf(entry)] ?? -1,
+    root: guest.root,
+    os: guest.os,
+    packages: guest.packages,
+    owner: ownersOf(table, guest.packages),
+    diagnostics: context.log.list(),
+    close: () => artifact.close(),
+  };
+}
+
+/** Raw is taken on trust: when nothing stands on it either, say what the file looks like instead. */
+async function explore(
+  path: string,
+  artifact: OpenedArtifact,
+  context: RunContext,
+  drivers: Drivers,
+): Promise<Exploration> {
+  const { disk, source, resembles } = artifact;
+  if (disk.format === 'raw') {
+    const probe = await readProbe(disk.source);
+    const known =
+      drivers.volumeSystems.some((one) => one.probe(probe)?.certainty === 'certain') ||
+      drivers.filesystems.some((one) => one.probe(probe)?.certainty === 'certain');
+    if (!known) {
+      const where = [path];
+      if (resembles !== undefined) {
+        throw unreadable('DAMAGED_IMAGE', `looks like ${resembles}`, {
+          where,
+          advice: 'copy or build it again',
+        });
+      }
+      const content = describeContent(await readProbe(source));
+      if (content.isKnownImage) {
+        throw unsupported('UNSUPPORTED_FORMAT', `is ${content.name}, which imgopt does not read`, {
+          where,
+          advice: content.advice,
+        });
+      }
+      const damaged = [...drivers.volumeSystems, ...drivers.filesystems]
+        .map((one) => one.probe(probe)?.description)
+        .find((description) => description !== undefined);
+      throw unreadable(
+        'UNKNOWN_FORMAT',
+        `holds ${damaged === undefined ? content.name : `what looks like ${damaged}`}, no image that imgopt knows`,
+        {
+          where,
+          advice: content.advice,
+        },
+      );
+    }
+  }
+  return exploreDisk(disk.source, drivers, context);
+}
+
+interface Scanned {
+  readonly stand: Stand;
+  readonly filesystem: Filesystem | null;
+  readonly section: number | null;
+  readonly used: number | null;
+  readonly unusedBytes: number | null;
+  readonly unused: ExtentSet | null;
+  readonly metadata: ExtentSet | null;
+}
+
+async function scan(stand: Stand, builder: FileTableBuilder, outer: RunContext): Promise<Scanned> {
+  const context = placed(outer, stand.where);
+  const nothing = {
+    stand,
+    filesystem: null,
+    section: null,
+    used: null,
+    unusedBytes: null,
+    unused: null,
+    metadata: null,
+  };
+  if (stand.driver.open === undefined) {
+    if (stand.probe.usage !== 'swap') {
+      const advice = stand.probe.usage === 'container' ? 'what it contains is' : 'its files are';
+      context.report(
+        'error',
+        'FILESYSTEM_NOT_READ',
+        `${stand.probe.type} is recognised but not read: ${advice} not explained (${formatSize(stand.source.size)})`,
+      );
+    }
+    return nothing;
+  }
+  let filesystem: Filesystem | null = null;
+  let section: number | null = null;
+  try {
+    filesystem = await stand.driver.open(stand.source, context);
+    if (filesystem.state === 'needs-recovery') {
+      context.report(
+        'warning',
+        'NEEDS_RECOVERY',
+        'was not cleanly unmounted; it is read as it stands, without its journal',
+      );
+    }
+    section = builder.beginSection();
+    await filesystem.scan(builder);
+    const unused = await orDiagnostic(context, () => filesystem!.unusedExtents());
+    const metadata = await orDiagnostic(context, () => filesystem!.metadataExtents());
+    const { used, unused: unusedBytes } = filesystem.usage();
+    return { stand, filesystem, section, used, unusedBytes, unused, metadata };
+  } catch (error) {
+    if (!(error instanceof ImgoptError) || error.family === 'system') throw error;
+    context.log.addError(error, context.where);
+    return { ...nothing, filesystem, section };
+  }
+}
+
+function placed(context: RunContext, where: readonly string[]): RunContext {
+  const inner = Object.create(context.at('')) as { where: readonly string[] };
+  inner.where = where;
+  return inner as RunContext;
+}
+
+async function orDiagnostic<T>(context: RunContext, work: () => Promise<T>): Promise<T | null> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof ImgoptError) || error.family === 'system') throw error;
+    context.log.addError(error, context.where);
+    return null;
+  }
+}
+
+interface Guest {
+  readonly root: MountedTree | null;
+  readonly mounts: readonly Mount[];
+  readonly os: InspectedOs | null;
+  readonly packages: readonly Package[];
+}
+
+async function readGuest(
+  table: FileTable,
+  scanned: readonly Scanned[],
+  exploration: Exploration,
+  context: RunContext,
+  drivers: Drivers,
+): Promise<Guest> {
+  const bySection: (Filesystem | null)[] = table.sections.map(() => null);
+  const mountables: Mountable[] = [];
+  for (const { section, filesystem, stand } of scanned) {
+    if (section === null || filesystem === null) continue;
+    bySection[section] = filesystem;
+    const partition = stand.partition === null ? undefined : exploration.partitions[stand.partition];
+    mountables.push({
+      section,
+      uuid: filesystem.uuid,
+      label: filesystem.label,
+      partitionUuid: partition?.uuid ?? null,
+      partitionName: partition?.name ?? null,
+      partitionType: partition?.type ?? null,
+      partitionIndex: partition?.index ?? null,
+      devices: stand.devices,
+    });
+  }
+  const roots = mountables
+    .map((one) => ({ one, score: rootScore(table, one.section) }))
+    .filter(({ score }) => score > 0)
+    .sort((a, b) => b.score - a.score || a.one.section - b.one.section);
+  if (roots.length === 0) return { root: null, mounts: [], os: null, packages: [] };
+  const root = roots[0]!.one;
+  if (roots.length > 1) {
+    context.report(
+      'info',
+      'SEVERAL_ROOTS',
+      `${roots.length} filesystems look like a root; the fullest is taken`,
+    );
+  }
+  const alone = await MountedTree.create(table, bySection, [{ section: root.section, mountPoint: '/' }]);
+  const fstab = await readOrNothing(context, () => alone.read('/etc/fstab'));
+  const mounts = planMounts(root, mountables, fstab, (path) => isEmptyDirectory(table, root.section, path));
+  const tree = mounts.length === 1 ? alone : await MountedTree.create(table, bySection, mounts);
+  const os = (await readOrNothing(context, async () => (await readOs(tree)) ?? undefined)) ?? null;
+  return { root: tree, mounts, os, packages: await readPackages(tree, context, drivers) };
+}
+
+async function readOrNothing<T>(
+  context: RunContext,
+  work: () => Promise<T | undefined>,
+): Promise<T | undefined> {
+  return (await orDiagnostic(context, work)) ?? undefined;
+}
+
+/** A lookup that ran into a link whose target was not loaded makes a second round worthwhile; links end soon. */
+const PACKAGE_ROUNDS = 3;
+
+async function readPackages(root: MountedTree, context: RunContext, drivers: Drivers): Promise<Package[]> {
+  const packages: Package[] = [];
+  for (const database of drivers.packageDatabases) {
+    context.signal.throwIfAborted();
+    if (!database.markers.some((path) => root.lookup(path) >= 0)) continue;
+    const inner = context.at(database.manager);
+    for (let round = 1; round <= PACKAGE_ROUNDS; round++) {
+      const found = await orDiagnostic(inner, () => database.read(root, inner));
+      if (round < PACKAGE_ROUNDS && (await root.loadMissedLinks())) continue;
+      for (const one of found ?? []) packages.push(one);
+      break;
+    }
+  }
+  return packages.sort(
+    (a, b) =>
+      compareText(a.manager, b.manager) ||
+      compareText(a.name, b.name) ||
+      compareText(a.architecture ?? '', b.architecture ?? '') ||
+      compareText(a.version, b.version),
+  );
+}
+
+function ownersOf(table: FileTable, packages: readonly Package[]): Int32Array {
+  const owner = new Int32Array(table.count).fill(-1);
+  for (const [index, { entries }] of packages.entries()) {
+    for (const entry of entries)
+      if (owner[entry] === -1 && table.type[entry] !== FILE_TYPE.directory) owner[entry] = index;
+  }
+  return owner;
+}
+
+function describe(one: Scanned, index: number, mounts: readonly Mount[]): InspectedFilesystem {
+  const { stand, filesystem, section } = one;
+  return {
+    index,
+    type: filesystem?.type ?? stand.probe.type,
+    label: filesystem?.label ?? stand.probe.label,
+    uuid: filesystem?.uuid ?? stand.probe.uuid,
+    usage: stand.probe.usage,
+    partition: stand.partition,
+    start: stand.start,
+    size: filesystem?.size ?? stand.source.size,
+    used: one.used,
+    unusedBytes: one.unusedBytes,
+    state: filesystem?.state ?? null,
+    mountPoint: mounts.find((mount) => mount.section === section)?.mountPoint ?? null,
+    blockSize: filesystem?.blockSize ?? 512,
+    section,
+    source: stand.source,
+    filesystem,
+    unused: one.unused,
+    metadata: one.metadata,
+    toDisk: stand.toDisk,
+    where: stand.where,
+  };
+}
+
+function describeArtifact(path: string, disk: Disk): InspectedArtifact {
+  let fileSize = 0;
+  let allocated = 0;
+  const backing: { path: string; format: string; fileSize: number; allocated: number }[] = [];
+  for (const file of disk.files) {
+    if (file.role === 'backing') {
+      backing.push({
+        path: file.path,
+        format: file.format,
+        fileSize: file.fileSize,
+        allocated: file.allocated,
+      });
+    } else {
+      fileSize += file.fileSize;
+      allocated += file.allocated;
+    }
+  }
+  return {
+    path,
+    format: disk.format,
+    formatDetails: disk.details,
+    fileSize,
+    allocated,
+    virtualSize: disk.source.size,
+    backing,
+  };
+}

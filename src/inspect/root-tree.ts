@@ -1,0 +1,230 @@
+/**
+ * All mounted filesystems as the one tree that the running guest would see.
+ *
+ * Package databases ask for hundreds of thousands of paths, so `lookup` does not wait: names are found in the
+ * file table, folders already resolved are remembered by their path, and targets of symbolic links are known
+ * beforehand as far as they matter (those near the root: usr-merge, /var/run). A path that runs into a link whose
+ * target is not loaded yet is noted; `loadMissedLinks` fetches those, and the caller asks again.
+ *
+ * Links are the guest's: absolute ones start at the guest's root, `..` never leaves it, and a chain longer than
+ * MAX_SYMLINKS ends, as in Linux.
+ */
+import type { Filesystem } from '../core/contracts/filesystem.ts';
+import type { RootTree } from '../core/contracts/package.ts';
+import type { BlockSource } from '../core/contracts/source.ts';
+import { isArtifactError } from '../core/errors.ts';
+import { FILE_TYPE, type FileTable } from '../core/file-table.ts';
+import { MAX_GUEST_FILE_BYTES, MAX_SYMLINKS } from '../core/limits.ts';
+import { compareText, decodeUtf8 } from '../core/text.ts';
+import type { Mount } from './mounts.ts';
+
+/** Links this near to the root of a filesystem are loaded when the tree is made. */
+const EAGER_DEPTH = 2;
+/** Small files in flight at once when many are read. */
+const READS_IN_FLIGHT = 16;
+
+export class MountedTree implements RootTree {
+  private readonly table: FileTable;
+  private readonly filesystems: readonly (Filesystem | null)[];
+  private readonly rootEntry: number;
+  /** Directory entry that something is mounted on → root entry of what is mounted. */
+  private readonly mountedOn = new Map<number, number>();
+  /** The other way round, for `..`. */
+  private readonly mountPointOf = new Map<number, number>();
+  private readonly prefixes: string[];
+  private readonly folders = new Map<string, number>();
+  private readonly targets = new Map<number, string>();
+  private readonly missed = new Set<number>();
+
+  private constructor(
+    table: FileTable,
+    filesystems: readonly (Filesystem | null)[],
+    mounts: readonly Mount[],
+  ) {
+    this.table = table;
+    this.filesystems = filesystems;
+    this.rootEntry = table.sections[mounts[0]!.section]!.first;
+    this.prefixes = table.sections.map(() => '');
+  }
+
+  /**
+   * @param filesystems by section of the table; null where the driver is gone
+   * @param mounts the root first, outer before inner
+   */
+  static async create(
+    table: FileTable,
+    filesystems: readonly (Filesystem | null)[],
+    mounts: readonly Mount[],
+  ): Promise<MountedTree> {
+    const tree = new MountedTree(table, filesystems, mounts);
+    await inFlight(tree.linksNearRoots(), (entry) => tree.loadLink(entry));
+    for (const { section, mountPoint } of mounts) tree.mount(section, mountPoint);
+    return tree;
+  }
+
+  private mount(section: number, mountPoint: string): void {
+    this.prefixes[section] = mountPoint === '/' ? '' : mountPoint;
+    if (mountPoint === '/') return;
+    const at = this.lookup(mountPoint);
+    if (at < 0) return; // the guest could not mount it either; its path still tells where it belongs
+    this.mountedOn.set(at, this.table.sections[section]!.first);
+    this.mountPointOf.set(this.table.sections[section]!.first, at);
+    this.folders.clear();
+  }
+
+  private linksNearRoots(): number[] {
+    const links: number[] = [];
+    for (const { first, end } of this.table.sections) {
+      let level = end > first ? [first] : [];
+      for (let depth = 0; depth < EAGER_DEPTH; depth++) {
+        const next: number[] = [];
+        for (const folder of level) {
+          for (const entry of this.table.children(folder)) {
+            if (this.table.type[entry] === FILE_TYPE.symlink) links.push(entry);
+            else if (this.table.type[entry] === FILE_TYPE.directory) next.push(entry);
+          }
+        }
+        level = next;
+      }
+    }
+    return links;
+  }
+
+  /** Fetches the links that lookups ran into. @returns whether there were any */
+  async loadMissedLinks(): Promise<boolean> {
+    const links = [...this.missed];
+    this.missed.clear();
+    await inFlight(links, (entry) => this.loadLink(entry));
+    if (links.length > 0) this.folders.clear();
+    return links.length > 0;
+  }
+
+  private async loadLink(entry: number): Promise<void> {
+    if (this.targets.has(entry)) return;
+    let target = '';
+    try {
+      const filesystem = this.filesystems[this.table.sectionOf(entry)];
+      if (filesystem != null) target = decodeUtf8(await filesystem.readLink(this.table.inode[entry]!));
+    } catch (error) {
+      if (!isArtifactError(error)) throw error;
+      // A link that cannot be read leads nowhere; the scan has reported its inode already.
+    }
+    this.targets.set(entry, target);
+  }
+
+  /** Path in the merged tree; an entry of an unmounted filesystem keeps the path within its own. */
+  pathOf(entry: number): string {
+    const prefix = this.prefixes[this.table.sectionOf(entry)] ?? '';
+    const path = this.table.path(entry);
+    return path === '/' ? prefix || '/' : prefix + path;
+  }
+
+  lookup(path: string, follow = true): number {
+    const slash = path.lastIndexOf('/');
+    const folder = this.folderAt(slash <= 0 ? '/' : path.slice(0, slash));
+    if (folder < 0) return -1;
+    return this.step(folder, path.slice(slash + 1), follow, { links: 0 });
+  }
+
+  private folderAt(path: string): number {
+    const known = this.folders.get(path);
+    if (known !== undefined) return known;
+    const found = this.walk(this.rootEntry, path, { links: 0 });
+    this.folders.set(path, found);
+    return found;
+  }
+
+  private walk(from: number, path: string, budget: { links: number }): number {
+    let at = path.startsWith('/') ? this.rootEntry : from;
+    for (const part of path.split('/')) {
+      at = this.step(at, part, true, budget);
+      if (at < 0) return -1;
+    }
+    return at;
+  }
+
+  /** One component further; mounts entered, links followed when asked to. */
+  private step(folder: number, name: string, follow: boolean, budget: { links: number }): number {
+    if (name === '' || name === '.') return folder;
+    if (name === '..') return this.parentOf(folder);
+    const entry = this.table.child(folder, name);
+    if (entry < 0) return -1;
+    const mounted = this.mountedOn.get(entry);
+    if (mounted !== undefined) return mounted;
+    if (!follow || this.table.type[entry] !== FILE_TYPE.symlink) return entry;
+    const target = this.targets.get(entry);
+    if (target === undefined) this.missed.add(entry);
+    if (target === undefined || target === '' || ++budget.links > MAX_SYMLINKS) return -1;
+    return this.walk(folder, target, budget);
+  }
+
+  private parentOf(folder: number): number {
+    const under = this.mountPointOf.get(folder) ?? folder;
+    const up = this.table.parent[under]!;
+    return up < 0 ? this.rootEntry : up;
+  }
+
+  list(path: string): readonly { readonly name: string; readonly entry: number }[] {
+    const folder = this.lookup(path);
+    if (folder < 0 || !this.table.isDirectory(folder)) return [];
+    return Array.from(this.table.children(folder), (entry) => ({ name: this.table.name(entry), entry })).sort(
+      (a, b) => compareText(a.name, b.name),
+    );
+  }
+
+  /** Entry of a regular file, loading whatever links its path needs; -1 when there is none. */
+  private async findFile(path: string): Promise<number> {
+    for (let round = 0; round <= MAX_SYMLINKS; round++) {
+      const entry = this.lookup(path);
+      if (entry >= 0) return this.table.type[entry] === FILE_TYPE.file ? entry : -1;
+      if (!(await this.loadMissedLinks())) return -1;
+    }
+    return -1;
+  }
+
+  /** The content of a regular file as a source, or undefined. */
+  async open(path: string): Promise<BlockSource | undefined> {
+    const entry = await this.findFile(path);
+    return entry < 0 ? undefined : this.openEntry(entry);
+  }
+
+  private async openEntry(entry: number): Promise<BlockSource | undefined> {
+    return this.filesystems[this.table.sectionOf(entry)]?.open(this.table.inode[entry]!);
+  }
+
+  async read(path: string): Promise<Uint8Array | undefined> {
+    const source = await this.open(path);
+    return source === undefined ? undefined : readAll(source);
+  }
+
+  async readMany(paths: readonly string[]): Promise<(Uint8Array | undefined)[]> {
+    const result = new Array<Uint8Array | undefined>(paths.length);
+    const wanted: { at: number; entry: number }[] = [];
+    for (const [at, path] of paths.entries()) {
+      const entry = await this.findFile(path);
+      if (entry >= 0) wanted.push({ at, entry });
+    }
+    // Inode order is close to disk order, and neighbours share blocks of the inode table.
+    wanted.sort((a, b) => this.table.inode[a.entry]! - this.table.inode[b.entry]!);
+    await inFlight(wanted, async ({ at, entry }) => {
+      const source = await this.openEntry(entry);
+      result[at] = source === undefined ? undefined : await readAll(source);
+    });
+    return result;
+  }
+}
+
+/** Whole content; what lies beyond MAX_GUEST_FILE_BYTES is left out: no package database is that large. */
+async function readAll(source: BlockSource): Promise<Uint8Array> {
+  const bytes = new Uint8Array(Math.min(source.size, MAX_GUEST_FILE_BYTES));
+  await source.read(bytes, 0);
+  return bytes;
+}
+
+async function inFlight<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  let next = 0;
+  const worker = async (): Promise<void> => {
+    while (next < items.length) await work(items[next++]!);
+  };
+  await Promise.all(Array.from({ length: Math.min(READS_IN_FLIGHT, items.length) }, worker));
+}
