@@ -24,7 +24,7 @@ function trimEnd(bytes: Uint8Array): Uint8Array {
 
 /** An 8.3 name; undefined when it holds control characters or nothing: no writer makes such an entry. */
 export function shortName(entry: Uint8Array, at: number, ntFlags: number): string | undefined {
-  const raw = entry.slice(at, at + 11);
+  const raw = new Uint8Array(entry.subarray(at, at + 11)); // a copy: slice() of a Buffer is none
   if (raw[0] === NAME_KANJI_E5) raw[0] = 0xe5;
   if (raw[0] === 0x20 || raw.some((byte) => byte < 0x20)) return undefined;
   let base = decode437(trimEnd(raw.subarray(0, 8)));
@@ -36,7 +36,7 @@ export function shortName(entry: Uint8Array, at: number, ntFlags: number): strin
 
 /** A volume label of 11 bytes, without the blanks that fill it. */
 export function labelText(raw: Uint8Array): string {
-  const copy = raw.slice(0, 11);
+  const copy = new Uint8Array(raw.subarray(0, 11));
   if (copy[0] === NAME_KANJI_E5) copy[0] = 0xe5;
   return decode437(copy).trimEnd();
 }

@@ -44,7 +44,7 @@ export function parseHeader(sector: Uint8Array, lba: number, sectorSize: number)
   const damaged = (reason: string): Parsed => ({ state: 'damaged', reason, otherLba });
   if (raw.HeaderSize < MIN_HEADER_SIZE || raw.HeaderSize > Math.min(sectorSize, sector.length))
     return damaged(`its size is ${raw.HeaderSize}, not 92 to ${sectorSize}`);
-  const copy = sector.slice(0, raw.HeaderSize);
+  const copy = new Uint8Array(sector.subarray(0, raw.HeaderSize)); // a copy: slice() of a Buffer is none
   copy.fill(0, 16, 20); // 5.3.2: the checksum is made with its own field zero
   const crc = crc32(copy);
   if (crc !== raw.HeaderCRC32)
