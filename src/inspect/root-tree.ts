@@ -164,6 +164,11 @@ export class MountedTree implements RootTree {
     return up < 0 ? this.rootEntry : up;
   }
 
+  child(directory: number, name: string | Uint8Array): number {
+    const entry = this.table.child(directory, name);
+    return this.mountedOn.get(entry) ?? entry;
+  }
+
   list(path: string): readonly { readonly name: string; readonly entry: number }[] {
     const folder = this.lookup(path);
     if (folder < 0 || !this.table.isDirectory(folder)) return [];

@@ -97,7 +97,9 @@ async function readAutomatic(root: RootTree): Promise<Map<string, boolean> | und
   readParagraphs(bytes, new Set(['package', 'architecture', 'auto-installed']), (fields) => {
     const name = fields.get('package');
     if (name !== undefined) {
-      automatic.set(`${name}:${fields.get('architecture') ?? ''}`, fields.get('auto-installed') === '1');
+      const isAutomatic = fields.get('auto-installed') === '1';
+      automatic.set(`${name}:${fields.get('architecture') ?? ''}`, isAutomatic);
+      automatic.set(`${name}:all`, isAutomatic); // apt files these under the native architecture
     }
   });
   return automatic;

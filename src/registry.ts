@@ -1,0 +1,103 @@
+/**
+ * Every driver there is: the built-in ones and those that plugins contribute, in one frozen registry. Built-ins
+ * use the same contracts, without private access. Order is the order of detection: what has a signature comes
+ * before what has none.
+ */
+import type { Contribution, Drivers } from './core/contracts/registry.ts';
+import { usage } from './core/errors.ts';
+import { extDriver } from './disk/filesystems/ext/ext.ts';
+import { fatDriver } from './disk/filesystems/fat/fat.ts';
+import { recognisedDrivers } from './disk/filesystems/recognised/recognised.ts';
+import { qcow2Format } from './disk/formats/qcow2/qcow2.ts';
+import { rawFormat } from './disk/formats/raw/raw.ts';
+import { vmdkFormat } from './disk/formats/vmdk/vmdk.ts';
+import { gptVolumes } from './disk/volumes/gpt/gpt.ts';
+import { mbrVolumes } from './disk/volumes/mbr/mbr.ts';
+import { dpkgPackages } from './packages/dpkg/dpkg.ts';
+
+const BUILT_IN: Contribution = {
+  apiVersion: 1,
+  formats: [qcow2Format, vmdkFormat],
+  volumeSystems: [gptVolumes, mbrVolumes],
+  filesystems: [extDriver, fatDriver],
+  packageDatabases: [dpkgPackages],
+};
+/** Asked last: raw accepts anything, and recognisers must not hide a plugin that really reads. */
+const LAST: Contribution = { apiVersion: 1, formats: [rawFormat], filesystems: recognisedDrivers };
+
+export interface OwnedContribution {
+  /** Name of the plugin, for messages. */
+  readonly owner: string;
+  readonly contribution: Contribution;
+}
+
+/**
+ * Joins the built-in drivers with those of plugins.
+ * @throws ImgoptError `usage` when two owners contribute a driver of one kind and name, or for another API version
+ */
+export function createRegistry(plugins: readonly OwnedContribution[] = []): Drivers {
+  for (const { owner, contribution } of plugins) {
+    if (contribution.apiVersion !== 1) {
+      throw usage(
+        'PLUGIN_API',
+        `the plugin ${owner} speaks version ${String(contribution.apiVersion)} of the driver API, imgopt speaks 1`,
+        {
+          advice: `update ${owner} or imgopt`,
+        },
+      );
+    }
+  }
+  const sorted = [...plugins].sort((a, b) => (a.owner < b.owner ? -1 : 1));
+  const all = [
+    { owner: 'imgopt', contribution: BUILT_IN },
+    ...sorted,
+    { owner: 'imgopt', contribution: LAST },
+  ];
+  const collect = <T>(
+    kind: string,
+    pick: (from: Contribution) => readonly T[] | undefined,
+    name: (one: T) => string,
+  ): readonly T[] => {
+    const owners = new Map<string, string>();
+    const result: T[] = [];
+    for (const { owner, contribution } of all) {
+      for (const one of pick(contribution) ?? []) {
+        const earlier = owners.get(name(one));
+        if (earlier !== undefined) {
+          throw usage(
+            'DUPLICATE_DRIVER',
+            `${earlier} and ${owner} both contribute the ${kind} '${name(one)}'`,
+            {
+              advice: `remove one of them`,
+            },
+          );
+        }
+        owners.set(name(one), owner);
+        result.push(one);
+      }
+    }
+    return Object.freeze(result);
+  };
+  return Object.freeze({
+    formats: collect(
+      'image format',
+      (from) => from.formats,
+      (one) => one.name,
+    ),
+    volumeSystems: collect(
+      'volume system',
+      (from) => from.volumeSystems,
+      (one) => one.name,
+    ),
+    filesystems: collect(
+      'filesystem driver',
+      (from) => from.filesystems,
+      (one) => one.name,
+    ),
+    packageDatabases: collect(
+      'package database',
+      (from) => from.packageDatabases,
+      (one) => one.manager,
+    ),
+  });
+}
