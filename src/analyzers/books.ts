@@ -19,7 +19,7 @@ import type { Inspection } from '../core/contracts/inspection.ts';
 import type { BookEntry, Books, Evidence } from '../core/contracts/report.ts';
 import type { BlockExtent } from '../core/contracts/source.ts';
 import { ExtentSet } from '../core/extents.ts';
-import { type Layer, layersOf } from './layers.ts';
+import { isRead, type Layer, layersOf } from './layers.ts';
 import type { StaleMeasurement } from './stale.ts';
 
 export const BOOK_NAMES = ['files', 'metadata', 'stale', 'unread', 'other'] as const;
@@ -176,7 +176,7 @@ export function balance(stored: StoredByClass, input: BalanceInput): Books {
 export async function analyzeBooks(inspection: Inspection, measured?: StaleMeasurement): Promise<Books> {
   const { artifact, disk, filesystems } = inspection;
   const map = classMap(layersOf(inspection, measured), disk.source.size);
-  const read = filesystems.filter((one) => one.section !== null);
+  const read = filesystems.filter(isRead);
   return balance(await shareOut(disk.source.extents(), map), {
     allocated: artifact.allocated,
     snapshotBytes: disk.snapshotBytes,

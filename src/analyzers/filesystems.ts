@@ -2,6 +2,7 @@
 import type { Inspection } from '../core/contracts/inspection.ts';
 import type { FilesystemSection } from '../core/contracts/report.ts';
 import { FILE_TYPE } from '../core/file-table.ts';
+import { isRead } from './layers.ts';
 import type { StaleMeasurement } from './stale.ts';
 
 export function analyzeFilesystems(inspection: Inspection, measured?: StaleMeasurement): FilesystemSection[] {
@@ -22,7 +23,7 @@ export function analyzeFilesystems(inspection: Inspection, measured?: StaleMeasu
       mountPoint: one.mountPoint,
       files: counts?.files ?? null,
       directories: counts?.directories ?? null,
-      state: one.section === null ? 'not-read' : (one.state ?? 'clean'),
+      state: isRead(one) ? (one.state ?? 'clean') : 'not-read',
     };
   });
 }

@@ -24,6 +24,11 @@ const BOOK_OF_REGION: Record<DiskRegion['kind'], keyof Books> = {
   unused: 'stale',
 };
 
+/** Its structures were understood; a scan that broke off leaves nothing to count by. */
+export function isRead(filesystem: InspectedFilesystem): boolean {
+  return filesystem.section !== null && filesystem.used !== null;
+}
+
 /** A set in the filesystem's coordinates, as it lies on the disk. */
 export function onDisk(filesystem: InspectedFilesystem, ranges: ExtentSet): ExtentSet {
   if (ranges.isEmpty) return ranges;
@@ -48,8 +53,7 @@ export function layersOf(inspection: Inspection, measured?: StaleMeasurement): L
     }
   };
   for (const region of regions) if (region.kind === 'table') add('metadata', region.ranges);
-  for (const one of filesystems) {
-    if (one.section === null) continue;
+  for (const one of filesystems.filter(isRead)) {
     const notZero = measured?.filesystems[one.index];
     const unused = one.unused ?? ExtentSet.empty;
     addUnused(onDisk(one, unused), notZero ? onDisk(one, notZero) : notZero);
@@ -62,7 +66,7 @@ export function layersOf(inspection: Inspection, measured?: StaleMeasurement): L
     else add(BOOK_OF_REGION[region.kind], region.ranges);
   });
   // What is only recognised: containers last, since the volumes inside them have spoken by then.
-  const recognised = filesystems.filter((one) => one.section === null);
+  const recognised = filesystems.filter((one) => !isRead(one));
   for (const usage of ['swap', 'filesystem', 'container'] as const) {
     for (const one of recognised) {
       if (one.usage === usage)

@@ -10,6 +10,7 @@ import type { Inspection } from '../core/contracts/inspection.ts';
 import type { BlockSource } from '../core/contracts/source.ts';
 import { isArtifactError } from '../core/errors.ts';
 import { ExtentBuilder, ExtentSet } from '../core/extents.ts';
+import { isRead } from './layers.ts';
 
 /** Bytes read at once: large enough for a disk, small enough that `threads` of them are nothing. */
 const PIECE_BYTES = 2 * 1024 * 1024;
@@ -54,7 +55,7 @@ export async function measureStale(inspection: Inspection, context: Context): Pr
   const { disk, filesystems, regions } = inspection;
   const plans = await Promise.all([
     ...filesystems.map((one) =>
-      one.section === null || one.unused === null ? null : planFor({ ...one, unused: one.unused }),
+      !isRead(one) || one.unused === null ? null : planFor({ ...one, unused: one.unused }),
     ),
     ...regions.map(({ kind, ranges: unused }) =>
       kind === 'unused'
@@ -94,7 +95,7 @@ export async function measureStale(inspection: Inspection, context: Context): Pr
     regions: found.slice(filesystems.length),
     isComplete:
       found.every((set, index) => set !== null || plans[index] === null) &&
-      filesystems.every((one) => one.section === null || one.unused !== null),
+      filesystems.every((one) => !isRead(one) || one.unused !== null),
   };
 }
 

@@ -29,7 +29,8 @@ interface Page {
   readonly style: Style;
 }
 
-const count = (value: number): string => value.toLocaleString('en-US');
+/** 31204 as `31,204`; toLocaleString would load ICU's data for it. */
+const count = (value: number): string => String(value).replace(/\B(?=(\d{3})+$)/g, ',');
 const shown = <T>(list: readonly T[], top: number): readonly T[] => (top > 0 ? list.slice(0, top) : list);
 
 export const tableReporter: Reporter = {
@@ -242,7 +243,7 @@ function packagesSection(page: Page): string {
     one.automatic === null ? '' : one.automatic ? 'auto' : '',
     escapeName(one.name),
     escapeName(one.version),
-    neededBy(one.requiredBy.map(escapeName), 48),
+    neededBy(one.requiredBy.map(escapeName), width >= 160 ? 60 : 24),
   ]);
   const table = renderTable(columns, rows, width, style, (cell, column) =>
     column === 'version' || column === 'needed by' || column === 'auto' ? style.dim(cell) : cell,

@@ -1,0 +1,101 @@
+import { realpath } from 'node:fs/promises';
+import { Args, Flags } from '@oclif/core';
+import { BaseCommand } from '../cli/base-command.ts';
+import type { Inspection } from '../core/contracts/inspection.ts';
+import type { Report } from '../core/contracts/report.ts';
+import { EXIT, usage } from '../core/errors.ts';
+import { loadReporter, REPORTER_NAMES } from '../reporters/index.ts';
+
+export default class Analyze extends BaseCommand {
+  static override summary = 'Explain where the bytes of a machine image are.';
+  static override description =
+    'Packages, files, directories, kinds of files, and what the artifact ships beside them: metadata, deleted ' +
+    'data in unused blocks, volumes that were not read. Needs no root, no mount and no KVM; the artifact is only read.\n\n' +
+    'By default nothing beyond metadata is read, and deleted data is estimated from the map of the image; --deep ' +
+    'reads the unused blocks and measures it. Exit code 3: not all of the artifact could be read; the report says what.';
+  static override examples = [
+    '<%= config.bin %> <%= command.id %> output/debian.qcow2',
+    '<%= config.bin %> <%= command.id %> disk.vmdk --deep --top 50',
+    '<%= config.bin %> <%= command.id %> disk.raw --json | jq .books',
+    '<%= config.bin %> <%= command.id %> disk.raw --format ncdu --output files.json && ncdu -f files.json',
+  ];
+  static override args = {
+    artifact: Args.string({ required: true, description: 'Path of the image: raw, qcow2 or VMDK.' }),
+  };
+  static override flags = {
+    top: Flags.integer({ summary: 'Length of the lists; 0 is all.', helpValue: 'N', min: 0, default: 20 }),
+    deep: Flags.boolean({ summary: 'Read the unused blocks and measure what they still hold.' }),
+    format: Flags.string({
+      summary: 'Format of the report; once for each output.',
+      options: [...REPORTER_NAMES],
+      multiple: true,
+      multipleNonGreedy: true,
+    }),
+    output: Flags.string({
+      summary: 'File for the report: the first for the first --format, and so on; the rest is printed.',
+      helpValue: 'PATH',
+      multiple: true,
+      multipleNonGreedy: true,
+    }),
+    force: Flags.boolean({ summary: 'Overwrite outputs that exist.' }),
+    'follow-outside': Flags.boolean({
+      summary: 'Let the image refer to files outside of its own folder (backing files, extents).',
+    }),
+  };
+
+  async run(): Promise<Report> {
+    const { args, flags } = await this.parse(Analyze);
+    const [{ planOutputs }, { assertWritable, writeTextFile }] = await Promise.all([
+      import('../cli/outputs.ts'),
+      import('../cli/output-file.ts'),
+    ]);
+    const plans = planOutputs(flags.format ?? [], flags.output ?? [], this.jsonEnabled());
+    for (const { path } of plans) if (path !== null) await assertWritable(path, flags.force);
+    const [{ inspect }, { createRegistry }, { createReport }] = await Promise.all([
+      import('../inspect/inspect.ts'),
+      import('../registry.ts'),
+      import('../analyzers/report.ts'),
+    ]);
+    const context = this.createContext(flags);
+    const inspection = await inspect(args.artifact, context, {
+      drivers: createRegistry(),
+      followOutside: flags['follow-outside'],
+    });
+    try {
+      for (const { path } of plans) if (path !== null) await assertNotInput(path, inspection);
+      const measured = flags.deep
+        ? await (await import('../analyzers/stale.ts')).measureStale(inspection, context)
+        : undefined;
+      const report = await createReport(inspection, {
+        version: this.config.version,
+        top: flags.top,
+        diagnostics: context.log.list(),
+        ...(measured === undefined ? {} : { measured }),
+      });
+      const { columns, color } = this.terminal(flags);
+      for (const { format, path } of plans) {
+        const reporter = await loadReporter(format);
+        if (reporter === undefined) throw usage('UNKNOWN_REPORTER', `there is no format '${format}'`);
+        const options = { columns, color: color && path === null, top: flags.top, inspection };
+        const text = reporter.render(report, options);
+        if (path === null) await this.print(text);
+        else await writeTextFile(path, text, { force: flags.force, signal: this.signal });
+      }
+      if (report.diagnostics.some((one) => one.severity === 'error')) process.exitCode = EXIT.unreadable;
+      return report;
+    } finally {
+      await inspection.close();
+    }
+  }
+}
+
+/** The input is never changed, `--force` or not. */
+async function assertNotInput(path: string, inspection: Inspection): Promise<void> {
+  const real = await realpath(path).catch(() => undefined);
+  if (real === undefined) return;
+  for (const file of inspection.disk.files) {
+    if ((await realpath(file.path).catch(() => file.path)) === real) {
+      throw usage('OUTPUT_IS_INPUT', `--output ${path} is a file of the artifact itself`);
+    }
+  }
+}
