@@ -222,21 +222,13 @@ describeWithTools(['qemu-img', 'qemu-io'], 'vmdk against qemu-img', () => {
     // Writing to the middle changed its CID; qemu then refuses to read the top, so its link is set anew.
     const cid = /^CID=([0-9a-f]+)/m.exec(readFileSync(middle).toString('latin1'))![1]!;
     const bytes = readFileSync(top);
-    const at = bytes.indexOf('parentCID=') + 'parentCID='.length;
-    bytes.write(cid.padStart(8, '0'), at, 'latin1');
+    // The descriptor fills the 20 sectors behind the header; qemu writes CIDs without leading zeros.
+    const descriptor = bytes.subarray(512, 21 * 512);
+    const text = descriptor.toString('latin1').replace(/^parentCID=[0-9a-f]+$/m, `parentCID=${cid}`);
+    descriptor.fill(0).write(text.slice(0, text.indexOf('\0')), 'latin1');
     writeFileSync(top, bytes);
     await runTool('qemu-io', ['-f', 'vmdk', '-c', 'write -P 3 4M 32k', '-c', 'write -P 4 75M 1M', top]);
-    const expected = await runToolSync('qemu-img', [
-      'dd',
-      '-f',
-      'vmdk',
-      '-O',
-      'raw',
-      `if=${top}`,
-      `of=${path('t.raw')}`,
-      'bs=1M',
-    ]);
-    expect(expected.length).toBe(0);
+    await runTool('qemu-img', ['convert', '-f', 'vmdk', '-O', 'raw', top, path('t.raw')]);
 
     const { disk, codes, close } = await openVmdk(top);
     expect(codes()).toEqual([]);
