@@ -1,13 +1,13 @@
 /**
  * Which extents are structure rather than file content.
  *
- * The rule: `size - unused - metadata` is what `du` counts for everything that is no directory. So the blocks of
- * a file's own map (extent nodes, indirect blocks) and its block of extended attributes, all of which i_blocks
- * counts, are content; directories with all their blocks, the journal, the resize and quota inodes, the orphan
- * file, inodes that hold values of large attributes (nobody's i_blocks counts them) and the layout itself are
- * metadata. On a consistent filesystem the sum of `allocated` over primary links of non-directories then equals
- * content to the block, except where several inodes share a block (attribute blocks with a reference count,
- * shared_blocks): du counts those once per inode.
+ * The rule: `size - unused - metadata` is what `du` counts for everything that is no directory. i_blocks counts
+ * a file's own map (extent nodes, indirect blocks), its block of extended attributes and the inodes that hold
+ * its large attribute values (ea_inode), so these are content; directories with all their blocks, the journal,
+ * the resize and quota inodes, the orphan file and the layout itself are metadata. On a consistent filesystem
+ * the sum of `allocated` over primary links of non-directories then equals content to the block, with these
+ * exceptions: what several inodes share (attribute blocks and values with a reference count, shared_blocks) du
+ * counts once per inode, and a large attribute value of a directory is content here.
  */
 import type { ImgoptError } from '../../../core/errors.ts';
 import { ExtentSet } from '../../../core/extents.ts';
@@ -23,7 +23,7 @@ import { readInodes, type Volume } from './volume.ts';
 export async function metadataExtents(volume: Volume, findings: ScanFindings): Promise<ExtentSet> {
   const { source, context, geometry, groups } = volume;
   const { blockSize, blocks } = geometry;
-  const inodes = [...systemInodes(geometry), ...findings.eaInodes];
+  const inodes = systemInodes(geometry);
   const failed = (owner: number, error: ImgoptError): void => {
     const code = error.code.replace(/^IMGOPT_/, '');
     context.at(`inode ${inodes[owner]}`).report('error', code, error.message);

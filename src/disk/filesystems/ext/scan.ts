@@ -61,8 +61,6 @@ export interface ScanFindings {
   readonly directoryRuns: MappedRuns[];
   readonly indexRuns: MappedRuns[];
   readonly attributeBlocks: AttributeBlocks;
-  /** Inodes that hold the values of large extended attributes. */
-  readonly eaInodes: number[];
 }
 
 export class ExtScan {
@@ -81,7 +79,6 @@ export class ExtScan {
     directoryRuns: [],
     indexRuns: [],
     attributeBlocks: new AttributeBlocks(),
-    eaInodes: [],
   };
 
   constructor(volume: Volume, builder: FileTableBuilder) {
@@ -224,7 +221,6 @@ export class ExtScan {
     const attributes = attributeBlockOf(geometry, view, at);
     if (attributes !== 0) this.findings.attributeBlocks.add(attributes, isDirectory);
     const traits = columns.traits[slot]!;
-    if (traits & TRAIT.eaInode) this.findings.eaInodes.push(number);
     if (traits & TRAIT.badChecksum) {
       volume.context
         .at(`inode ${number}`)
