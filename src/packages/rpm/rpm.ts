@@ -21,6 +21,7 @@ import type {
 import { corrupt, isArtifactError, locate } from '../../core/errors.ts';
 import { MAX_PACKAGES } from '../../core/limits.ts';
 import { decodeUtf8 } from '../../core/text.ts';
+import { namesOf, providedNames } from '../dependency-text.ts';
 import { comparePackages, OwnedFiles } from '../owned-files.ts';
 import { bdbBlobs } from './bdb.ts';
 import { isRich, parseRich, type RawDependency, readDependencies, resolveRich } from './dependencies.ts';
@@ -193,7 +194,7 @@ class HeaderReader {
         section: group === undefined || group === 'Unspecified' ? null : group,
         priority: null,
         source: sourceName(header.string(RPMTAG.sourceRpm)),
-        provides: distinct(provides.map((provided) => provided.name).filter((provided) => provided !== name)),
+        provides: providedNames(name, provides),
         entries: this.owned.take(),
         ...(installTime === undefined ? {} : { installTime }),
       },
@@ -256,7 +257,7 @@ class HeaderReader {
         provides: pending.provides.map(plain),
         conflicts: pending.conflicts.map(plain),
       };
-      return { ...pending.fields, requires: namesOnly(requires), dependencies };
+      return { ...pending.fields, requires: namesOf(requires), dependencies };
     });
     return packages.sort(comparePackages);
   }
@@ -274,24 +275,6 @@ class HeaderReader {
 
 function plain({ name, relation, version, architecture }: RawDependency): Dependency {
   return { name, relation, version, architecture };
-}
-
-function distinct(names: readonly string[]): string[] {
-  return [...new Set(names)];
-}
-
-/** Requirements without versions, each once. */
-function namesOnly(requires: readonly (readonly Dependency[])[]): string[][] {
-  const seen = new Set<string>();
-  const result: string[][] = [];
-  for (const alternatives of requires) {
-    const names = alternatives.map((alternative) => alternative.name);
-    const key = names.length === 1 ? names[0]! : names.join('\0');
-    if (seen.has(key)) continue;
-    seen.add(key);
-    result.push(names);
-  }
-  return result;
 }
 
 /** `bash-5.1.8-9.el9.src.rpm` comes from the source package `bash`. */
