@@ -2,10 +2,10 @@
  * Compressed clusters: fetched in joint host reads, decoded side by side, shared while in flight, and kept in a
  * small cache when only a part of one was asked for (a sequential reader of whole clusters leaves it alone).
  *
- * Clusters of up to 32 KiB are decoded on the spot: measured with real file content (Node 24, 2 cores), one of
- * 4 KiB takes 30 us that way and 80 to 160 us through libuv's pool, one of 16 KiB 50 against 96. From 64 KiB on
- * the dispatch is within a tenth of the work, so larger ones go to the pool: they use the other cores and leave
- * the event loop to others.
+ * Where to decode is a matter of measure (Node 24, 2 cores, real file content). A cluster of 4 KiB takes 30 us
+ * on the spot and 80 to 160 us through libuv's pool, one of 16 KiB 50 against 96, one of 64 KiB 160 against 190.
+ * So clusters of up to 32 KiB are decoded on the spot; larger ones go to the pool, where they use the other
+ * cores and leave the event loop to others, except a single one of 64 KiB (the usual size) that has no company.
  */
 import { inflateRaw, inflateRawSync, constants as Z, zstdDecompress, zstdDecompressSync } from 'node:zlib';
 import type { BlockSource } from '../../../core/contracts/source.ts';
@@ -15,6 +15,7 @@ import { hex } from '../../../core/text.ts';
 import { DAMAGED_ADVICE, type Header } from './header.ts';
 
 const MAX_SYNC_CLUSTER = 32 * 1024;
+const MAX_SYNC_LONE_CLUSTER = 64 * 1024;
 /** One joint read brings at most this much compressed data, to be decoded to at most MAX_GROUP_OUTPUT. */
 const MAX_GROUP_INPUT = 1024 * 1024;
 const MAX_GROUP_OUTPUT = 2 * 1024 * 1024;
@@ -42,6 +43,8 @@ export class CompressedClusters {
   /** Decoded clusters by host offset, least recently used first. */
   private readonly cache = new Map<number, Uint8Array>();
   private readonly inFlight = new Map<number, Promise<Uint8Array>>();
+  /** Clusters being fetched or decoded. */
+  private active = 0;
 
   constructor(file: BlockSource, header: Header, cacheBytes: number) {
     this.file = file;
@@ -126,6 +129,7 @@ export class CompressedClusters {
     reading: Promise<void>,
   ): Promise<void> {
     const { host, packed } = want;
+    this.active++;
     const decoding = reading.then(() =>
       this.decode(bytes.subarray(host - start, host - start + packed), host),
     );
@@ -135,6 +139,7 @@ export class CompressedClusters {
       copyTo(want, cluster);
       if (want.target.length < cluster.length) this.keep(host, cluster);
     } finally {
+      this.active--;
       if (this.inFlight.get(host) === decoding) this.inFlight.delete(host);
     }
   }
@@ -151,12 +156,13 @@ export class CompressedClusters {
   /** Decodes one cluster; `packed` may go on behind its compressed data. */
   private async decode(packed: Uint8Array, host: number): Promise<Uint8Array> {
     const { clusterSize, compressionType } = this.header;
+    const onTheSpot = clusterSize <= (this.active === 1 ? MAX_SYNC_LONE_CLUSTER : MAX_SYNC_CLUSTER);
     let cluster: Uint8Array;
     try {
       cluster =
         compressionType === 'zstd'
-          ? await decodeZstd(packed, clusterSize)
-          : await decodeDeflate(packed, clusterSize);
+          ? await decodeZstd(packed, clusterSize, onTheSpot)
+          : await decodeDeflate(packed, clusterSize, onTheSpot);
     } catch (error) {
       if (error instanceof ImgoptError) throw error;
       const { code, message } = error as NodeJS.ErrnoException;
@@ -186,23 +192,32 @@ function copyTo(want: Want, cluster: Uint8Array): void {
  * Raw deflate with a window of 4 KiB; the decoder's default window accepts any. Sync-flush as the end, because
  * decoding stops when a cluster is full: writers need not finish the stream, and what follows is not ours.
  */
-function decodeDeflate(packed: Uint8Array, clusterSize: number): Uint8Array | Promise<Uint8Array> {
+function decodeDeflate(
+  packed: Uint8Array,
+  clusterSize: number,
+  onTheSpot: boolean,
+): Uint8Array | Promise<Uint8Array> {
   const options = { chunkSize: clusterSize, maxOutputLength: clusterSize, finishFlush: Z.Z_SYNC_FLUSH };
-  if (clusterSize <= MAX_SYNC_CLUSTER) return inflateRawSync(packed, options);
+  if (onTheSpot) return inflateRawSync(packed, options);
   return new Promise((resolve, reject) => {
     inflateRaw(packed, options, (error, result) => (error === null ? resolve(result) : reject(error)));
   });
 }
 
 /** One or more frames until a cluster is full; node:zlib refuses trailing bytes, so each frame is measured. */
-async function decodeZstd(packed: Uint8Array, clusterSize: number): Promise<Uint8Array> {
+async function decodeZstd(packed: Uint8Array, clusterSize: number, onTheSpot: boolean): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
   let filled = 0;
   let at = 0;
   while (filled < clusterSize && at < packed.length) {
     const length = zstdFrameLength(packed.subarray(at));
     if (length === null) break;
-    const part = await decodeZstdFrame(packed.subarray(at, at + length), clusterSize, clusterSize - filled);
+    const part = await decodeZstdFrame(
+      packed.subarray(at, at + length),
+      clusterSize,
+      clusterSize - filled,
+      onTheSpot,
+    );
     parts.push(part);
     filled += part.length;
     at += length;
@@ -214,13 +229,14 @@ function decodeZstdFrame(
   frame: Uint8Array,
   clusterSize: number,
   most: number,
+  onTheSpot: boolean,
 ): Uint8Array | Promise<Uint8Array> {
   const options = {
     chunkSize: clusterSize,
     maxOutputLength: most,
     params: { [Z.ZSTD_d_windowLogMax]: MAX_ZSTD_WINDOW_LOG },
   };
-  if (clusterSize <= MAX_SYNC_CLUSTER) return zstdDecompressSync(frame, options);
+  if (onTheSpot) return zstdDecompressSync(frame, options);
   return new Promise((resolve, reject) => {
     zstdDecompress(frame, options, (error, result) => (error === null ? resolve(result) : reject(error)));
   });

@@ -215,7 +215,8 @@ export class Qcow2Source implements BlockSource {
 
   /**
    * Bytes to charge to a compressed run. Its entry counts whole sectors, and the next cluster may begin in the
-   * last of them, so it is charged up to there; a run that covers a part of its cluster gets its share.
+   * last of them, so it is charged up to there; a run that covers a part of its cluster gets its share, which is never 0:
+   * that would say that a backing file holds it.
    */
   private packedShare(runs: Runs, i: number): number {
     let packed = runs.packed[i]!;
@@ -227,7 +228,7 @@ export class Qcow2Source implements BlockSource {
     const start = runs.start[i]!;
     const clusterStart = start - (start % clusterSize);
     const whole = Math.min(clusterSize, this.size - clusterStart);
-    return Math.round((packed * (runs.end[i]! - start)) / whole);
+    return Math.ceil((packed * (runs.end[i]! - start)) / whole);
   }
 
   close(): Promise<void> {
