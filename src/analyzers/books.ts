@@ -43,7 +43,8 @@ export function classMap(layers: readonly Layer[], size: number): ClassMap {
   const pieces: { start: number; end: number; name: number }[] = [];
   let covered = ExtentSet.empty;
   for (const { book, ranges } of layers) {
-    const fresh = ranges.clip(0, size).subtract(covered);
+    const inside = ranges.count > 0 && ranges.endOf(ranges.count - 1) > size ? ranges.clip(0, size) : ranges;
+    const fresh = covered.isEmpty ? inside : inside.subtract(covered);
     for (const { start, end } of fresh) pieces.push({ start, end, name: NUMBER_OF[book] });
     covered = covered.union(fresh);
   }

@@ -215,19 +215,23 @@ const PACKED_EXTENSIONS = new Map<number, number>(
 );
 
 interface PlaceNode {
+  /** Position in the list of nodes, from 1. */
+  readonly number: number;
   kind: number;
   readonly inner: Map<string, PlaceNode>;
 }
 
-/** The places as a tree of path components. */
-function placeTree(): PlaceNode {
-  const root: PlaceNode = { kind: 0, inner: new Map() };
+/** The places as a tree of path components: all its nodes, the root first. */
+function placeTree(): PlaceNode[] {
+  const root: PlaceNode = { number: 1, kind: 0, inner: new Map() };
+  const nodes = [root];
   const add = (path: string, kind: number): void => {
     let node = root;
     for (const part of path.split('/').filter((one) => one !== '')) {
       let next = node.inner.get(part);
       if (next === undefined) {
-        next = { kind: 0, inner: new Map() };
+        next = { number: nodes.length + 1, kind: 0, inner: new Map() };
+        nodes.push(next);
         node.inner.set(part, next);
       }
       node = next;
@@ -239,7 +243,7 @@ function placeTree(): PlaceNode {
     if (path.startsWith('/lib/')) add(`/usr${path}`, kindNumber(kind));
     else if (path.startsWith('/usr/lib/')) add(path.slice('/usr'.length), kindNumber(kind));
   }
-  return root;
+  return nodes;
 }
 
 const DOT = 0x2e;
@@ -274,8 +278,10 @@ const SWAP_NAME = /^swap(file|\.img)$/;
  */
 function classify(table: FileTable, mounts: readonly (string | null)[]): Uint8Array {
   const kinds = new Uint8Array(table.count);
-  const nodes: (PlaceNode | undefined)[] = new Array(table.count);
-  const root = placeTree();
+  const places = placeTree();
+  const root = places[0];
+  /** By directory: number of its node, or 0. */
+  const nodes = new Uint16Array(table.count);
   const rootOf = new Map<number, PlaceNode | undefined>();
   const kindOfRoot = new Map<number, number>();
   table.sections.forEach((section, index) => {
@@ -296,19 +302,19 @@ function classify(table: FileTable, mounts: readonly (string | null)[]): Uint8Ar
     const type = table.type[entry];
     if (type === FILE_TYPE.directory) {
       if (parent < 0) {
-        nodes[entry] = rootOf.get(entry);
+        nodes[entry] = rootOf.get(entry)?.number ?? 0;
         kinds[entry] = kindOfRoot.get(entry) ?? 0;
         continue;
       }
       kinds[entry] = kinds[parent]!;
-      const above = nodes[parent];
+      const above = places[nodes[parent]! - 1];
       const name = table.nameBytes(entry);
       const first = name[0];
       const isSpecial = first === 0x5f || first === 0x6e || first === DOT;
       if ((above === undefined || above.inner.size === 0) && !isSpecial) continue;
       const text = decoder.decode(name);
       const node = above?.inner.get(text);
-      nodes[entry] = node;
+      nodes[entry] = node?.number ?? 0;
       if (node !== undefined && node.kind !== 0) kinds[entry] = node.kind;
       const anywhere = Object.hasOwn(ANYWHERE, text) ? ANYWHERE[text] : undefined;
       if (anywhere !== undefined) kinds[entry] = kindNumber(anywhere);

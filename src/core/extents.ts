@@ -18,9 +18,12 @@ export interface ByteRange {
 export class ExtentSet {
   /** Normal form; built by `ExtentBuilder` and the operations below. */
   private readonly bounds: readonly number[];
+  /** Number of ranges. */
+  readonly count: number;
 
   private constructor(bounds: readonly number[]) {
     this.bounds = bounds;
+    this.count = bounds.length / 2;
   }
 
   static readonly empty: ExtentSet = new ExtentSet([]);
@@ -40,11 +43,6 @@ export class ExtentSet {
   /** For ExtentBuilder: trusts that `bounds` is normal. */
   static normal(bounds: readonly number[]): ExtentSet {
     return bounds.length === 0 ? ExtentSet.empty : new ExtentSet(bounds);
-  }
-
-  /** Number of ranges. */
-  get count(): number {
-    return this.bounds.length / 2;
   }
 
   get isEmpty(): boolean {

@@ -71,9 +71,9 @@ function title({ style, width }: Page, text: string, note = ''): string {
 const BOOK_WORDS: Record<keyof Books, string> = {
   files: 'content of files',
   metadata: 'structures of filesystems and format',
-  stale: 'unused blocks: deleted data, still shipped',
+  stale: 'deleted data in unused blocks',
   unread: 'volumes that were not read',
-  other: 'gaps, boot loader, swap, snapshots, zeros',
+  other: 'gaps, boot loader, swap, stored zeros',
 };
 
 /** One sentence on the artifact, one on the guest. */
@@ -120,7 +120,7 @@ function booksSection(page: Page): string {
     { title: 'of' },
     { title: '', leaves: 2 },
     { title: 'evidence' },
-    { title: 'what it is', shrinksTo: 24, leaves: 1 },
+    { title: 'what it is', leaves: 1 },
   ];
   const rows = names.map((name) => {
     const { bytes, evidence } = report.books[name];
@@ -280,7 +280,7 @@ function directoriesSection(page: Page): string {
     { title: 'not below', align: 'right' },
     { title: 'unpackaged', align: 'right', leaves: 2 },
     { title: 'files', align: 'right', leaves: 4 },
-    { title: 'directory', shrinksTo: 24 },
+    { title: 'directory', shrinksTo: 44 },
   ];
   const rows = list.map((one) => [
     formatSize(one.allocated),

@@ -70,10 +70,10 @@ export function shortenMiddle(text: string, width: number): string {
   return `${take(parts, headRoom).join('')}…${take(parts.reverse(), tailRoom).reverse().join('')}`;
 }
 
-/** Cells that fill `share` (0 to 1) of `width`; anything above zero shows. */
+/** Cells that fill `share` (0 to 1) of `width`; a trace still shows as a thin line. */
 export function bar(share: number, width: number): string {
   if (!(share > 0)) return '';
-  return '█'.repeat(Math.min(width, Math.max(1, Math.round(share * width))));
+  return '█'.repeat(Math.min(width, Math.round(share * width))) || '▏';
 }
 
 /** A blank, unless it stands between a number and its unit. */

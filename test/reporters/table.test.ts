@@ -93,7 +93,7 @@ describe('text tables', () => {
 
   test('bars show what is there at all', () => {
     expect(bar(0, 10)).toBe('');
-    expect(bar(0.0001, 10)).toBe('█');
+    expect(bar(0.0001, 10)).toBe('▏');
     expect(bar(1, 10)).toBe('█'.repeat(10));
     expect(bar(Number.NaN, 10)).toBe('');
   });
