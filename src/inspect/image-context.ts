@@ -8,8 +8,9 @@ import { dirname, isAbsolute, relative, resolve, sep } from 'node:path';
 import { RunContext } from '../core/context.ts';
 import type { Disk, ImageContext, ImageFile, ImageFormat, OpenedFile } from '../core/contracts/disk.ts';
 import type { BlockSource } from '../core/contracts/source.ts';
-import { corrupt, ImgoptError, locate, unreadable, unsupported, usage } from '../core/errors.ts';
+import { corrupt, ImgoptError, system, unreadable, unsupported } from '../core/errors.ts';
 import { MAX_BACKING_DEPTH } from '../core/limits.ts';
+import { escapeName } from '../core/text.ts';
 import { openFileSource } from '../sources/file.ts';
 import { readProbe } from '../sources/read.ts';
 
@@ -21,8 +22,11 @@ export interface OpenRules {
 
 interface Frame {
   readonly rules: OpenRules;
-  /** Real path of the folder that nothing may leave. */
-  readonly cage: string;
+  /**
+   * Folders that nothing may leave: the one of the path as the user gave it and, when that is a link, the one that
+   * it leads to. Real paths; the first as given, for names of files that are missing.
+   */
+  readonly cages: readonly string[];
   /** Real paths of the images being opened, outermost first: a circle shows here. */
   readonly chain: readonly string[];
   /** Every host file opened so far, to be closed together. */
@@ -48,7 +52,8 @@ export async function detectFormat(
 
 function formatNamed(name: string, formats: readonly ImageFormat[]): ImageFormat {
   const format = formats.find((one) => one.name === name);
-  if (format === undefined) throw unsupported('UNKNOWN_FORMAT_NAME', `the format '${name}' is not supported`);
+  if (format === undefined)
+    throw unsupported('UNKNOWN_FORMAT_NAME', `the format '${escapeName(name)}' is not supported`);
   return format;
 }
 
@@ -57,7 +62,9 @@ class HostImageContext extends RunContext implements ImageContext {
   private readonly frame: Frame;
 
   constructor(outer: RunContext, file: HostFile, frame: Frame) {
-    super({ ...outer, log: outer.log });
+    // Named one by one: a context made by `at` inherits all but its place, so a spread would lose them.
+    const { log, signal, threads, progress, where } = outer;
+    super({ log, signal, threads, progress, where });
     this.file = file;
     this.frame = frame;
   }
@@ -75,32 +82,59 @@ class HostImageContext extends RunContext implements ImageContext {
     }
     const path = await this.resolveReference(reference, 'backing file');
     if (this.frame.chain.includes(path)) {
-      throw corrupt('BACKING_CIRCLE', `the backing file '${reference}' is already part of the chain`);
+      throw corrupt('BACKING_CIRCLE', `its backing file '${escapeName(reference)}' is backed by it again`, {
+        advice: "point one of them elsewhere with 'qemu-img rebase -u'",
+      });
     }
-    return locate(reference, () =>
-      openDiskAt(path, this, { ...this.frame, chain: [...this.frame.chain, path] }, format),
-    );
+    const inner = this.at(`backing file ${escapeName(reference)}`);
+    return openDiskAt(path, inner, { ...this.frame, chain: [...this.frame.chain, path] }, format);
   }
 
+  /** The real path of what the image refers to. Relative names are relative to the image's own folder. */
   private async resolveReference(reference: string, what: string): Promise<string> {
     if (reference === '' || reference.includes('\0'))
       throw corrupt('BAD_REFERENCE', `the name of its ${what} is empty or broken`);
+    const name = escapeName(reference);
     const wanted = resolve(dirname(this.file.path), reference);
-    const real = await realpath(wanted).catch((error: NodeJS.ErrnoException) => {
-      throw unreadable('BACKING_NOT_FOUND', `its ${what} '${reference}' cannot be found (${error.code})`, {
-        advice: `put it at ${wanted}`,
-        cause: error,
-      });
-    });
-    const inside = relative(this.frame.cage, real);
-    const leaves = inside === '..' || inside.startsWith(`..${sep}`) || isAbsolute(inside);
-    if (leaves && !this.frame.rules.followOutside) {
-      throw usage('OUTSIDE_FOLDER', `its ${what} '${reference}' lies outside the artifact's folder`, {
+    const real = (await realPathOf(wanted)) ?? (await this.besideTarget(reference));
+    // Whether something exists outside is not told before it may be looked at.
+    const isCaged = this.frame.cages.some((cage) => isInside(real ?? wanted, cage));
+    if (!isCaged && !this.frame.rules.followOutside) {
+      throw unreadable('OUTSIDE_FOLDER', `its ${what} '${name}' lies outside of the artifact's folder`, {
         advice: 'allow it with --follow-outside if you trust the image',
+      });
+    }
+    if (real === undefined) {
+      const code = what === 'backing file' ? 'BACKING_NOT_FOUND' : 'REFERENCE_NOT_FOUND';
+      throw unreadable(code, `its ${what} '${name}' is missing`, {
+        advice: isAbsolute(reference) ? `put it at ${name}` : `put it beside ${escapeName(this.file.path)}`,
       });
     }
     return real;
   }
+
+  /** For an image that was named by a link: what it refers to may lie beside the link's target. */
+  private async besideTarget(reference: string): Promise<string | undefined> {
+    const target = await realPathOf(this.file.path);
+    if (target === undefined || dirname(target) === dirname(this.file.path)) return undefined;
+    return realPathOf(resolve(dirname(target), reference));
+  }
+}
+
+/** Undefined when there is nothing. @throws `system` when the host refuses to tell */
+async function realPathOf(path: string): Promise<string | undefined> {
+  try {
+    return await realpath(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw system(error, [path]);
+  }
+}
+
+function isInside(path: string, folder: string): boolean {
+  const inside = relative(folder, path);
+  return inside !== '..' && !inside.startsWith(`..${sep}`) && !isAbsolute(inside);
 }
 
 async function openDiskAt(path: string, outer: RunContext, frame: Frame, formatName?: string): Promise<Disk> {
@@ -139,9 +173,11 @@ export async function openArtifact(
     const source = await openFileSource(path);
     opened.push(source);
     const real = await realpath(path);
-    const frame: Frame = { rules, cage: dirname(real), chain: [real], opened };
+    const given = resolve(path);
+    const cages = [dirname(given), await realpath(dirname(given)), dirname(real)];
+    const frame: Frame = { rules, cages, chain: [real], opened };
     const { format, resembles } = await detectFormat(source, rules.formats);
-    const file = { path: real, fileSize: source.size, allocated: source.allocated };
+    const file = { path: given, fileSize: source.size, allocated: source.allocated };
     const inner = context.at(path);
     const disk = await format
       .open(source, new HostImageContext(inner, file, frame))

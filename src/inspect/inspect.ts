@@ -16,15 +16,23 @@ import type {
 } from '../core/contracts/inspection.ts';
 import type { Package } from '../core/contracts/package.ts';
 import type { Drivers } from '../core/contracts/registry.ts';
-import { ImgoptError, unreadable, unsupported } from '../core/errors.ts';
+import { isArtifactError, unreadable, unsupported } from '../core/errors.ts';
 import type { ExtentSet } from '../core/extents.ts';
 import { FILE_TYPE, type FileTable, FileTableBuilder } from '../core/file-table.ts';
+import { MAX_FSTAB_BYTES } from '../core/limits.ts';
 import { formatSize } from '../core/size.ts';
-import { compareText } from '../core/text.ts';
+import { compareText, decodeUtf8 } from '../core/text.ts';
 import { readProbe } from '../sources/read.ts';
 import { describeContent } from './content.ts';
 import { type OpenedArtifact, openArtifact } from './image-context.ts';
-import { isEmptyDirectory, type Mount, type Mountable, planMounts, rootScore } from './mounts.ts';
+import {
+  isEmptyDirectory,
+  type Mount,
+  type Mountable,
+  namesItselfRoot,
+  planMounts,
+  rootScore,
+} from './mounts.ts';
 import { readOs } from './os.ts';
 import { MountedTree } from './root-tree.ts';
 import { type Exploration, exploreDisk, type Stand } from './volumes.ts';
@@ -80,24 +88,43 @@ async function inspectDisk(
     );
   }
   const guest = await readGuest(table, scanned, exploration, inner, drivers);
-  const sectionOwner = scanned.flatMap((one, index) => (one.section === null ? [] : [index]));
+  const filesystemOfSection = table.sections.map((_, section) =>
+    scanned.findIndex((one) => one.begunSection === section),
+  );
   const filesystems = scanned.map((one, index) => describe(one, index, guest.mounts));
-  return {
-    artifact: describeArtifact(path, disk),
+  const diagnostics = context.log.list();
+  return freeze({
+    artifact: describeArtifact(path, disk, exploration.sectorSize),
     disk,
     partitions: exploration.partitions,
     filesystems,
     regions: exploration.regions,
     table,
     pathOf: (entry) => guest.root?.pathOf(entry) ?? table.path(entry),
-    filesystemOf: (entry) => sectionOwner[table.sectionOf(entry)] ?? -1,
+    filesystemOf: (entry) => filesystemOfSection[table.sectionOf(entry)] ?? -1,
     root: guest.root,
     os: guest.os,
     packages: guest.packages,
     owner: ownersOf(table, guest.packages),
-    diagnostics: context.log.list(),
+    diagnostics,
+    isComplete: !diagnostics.some(({ severity }) => severity === 'error'),
     close: () => artifact.close(),
-  };
+  });
+}
+
+/** The inspection and its lists and records; what lies deeper (sources, columns) is for reading only. */
+function freeze(inspection: Inspection): Inspection {
+  for (const value of [inspection.artifact, inspection.os, inspection.diagnostics]) Object.freeze(value);
+  for (const list of [
+    inspection.partitions,
+    inspection.filesystems,
+    inspection.regions,
+    inspection.packages,
+  ] as const) {
+    for (const one of list) Object.freeze(one);
+    Object.freeze(list);
+  }
+  return Object.freeze(inspection);
 }
 
 /** Raw is taken on trust: when nothing stands on it either, say what the file looks like instead. */
@@ -147,7 +174,10 @@ async function explore(
 interface Scanned {
   readonly stand: Stand;
   readonly filesystem: Filesystem | null;
+  /** The section with its tree; null when that could not be read. */
   readonly section: number | null;
+  /** The section that scanning began, whatever came of it. */
+  readonly begunSection: number | null;
   readonly used: number | null;
   readonly unusedBytes: number | null;
   readonly unused: ExtentSet | null;
@@ -160,6 +190,7 @@ async function scan(stand: Stand, builder: FileTableBuilder, outer: RunContext):
     stand,
     filesystem: null,
     section: null,
+    begunSection: null,
     used: null,
     unusedBytes: null,
     unused: null,
@@ -176,27 +207,29 @@ async function scan(stand: Stand, builder: FileTableBuilder, outer: RunContext):
     }
     return nothing;
   }
-  let filesystem: Filesystem | null = null;
-  let section: number | null = null;
+  let begunSection: number | null = null;
   try {
-    filesystem = await stand.driver.open(stand.source, context);
-    if (filesystem.state === 'needs-recovery') {
+    const filesystem = await stand.driver.open(stand.source, context);
+    const isClean = filesystem.state === 'clean';
+    if (!isClean) {
       context.report(
         'warning',
         'NEEDS_RECOVERY',
         'was not cleanly unmounted; it is read as it stands, without its journal',
       );
     }
-    section = builder.beginSection();
+    begunSection = builder.beginSection();
+    const section = begunSection;
     await filesystem.scan(builder);
-    const unused = await orDiagnostic(context, () => filesystem!.unusedExtents());
-    const metadata = await orDiagnostic(context, () => filesystem!.metadataExtents());
+    // That a filesystem which waits for recovery cannot prove what is unused is no news, and no failure.
+    const unused = await orDiagnostic(isClean ? context : null, () => filesystem.unusedExtents());
+    const metadata = await orDiagnostic(context, () => filesystem.metadataExtents());
     const { used, unused: unusedBytes } = filesystem.usage();
-    return { stand, filesystem, section, used, unusedBytes, unused, metadata };
+    return { stand, filesystem, section, begunSection, used, unusedBytes, unused, metadata };
   } catch (error) {
-    if (!(error instanceof ImgoptError) || error.family === 'system') throw error;
+    if (!isArtifactError(error)) throw error;
     context.log.addError(error, context.where);
-    return { ...nothing, filesystem, section };
+    return { ...nothing, begunSection };
   }
 }
 
@@ -206,15 +239,19 @@ function placed(context: RunContext, where: readonly string[]): RunContext {
   return inner as RunContext;
 }
 
-async function orDiagnostic<T>(context: RunContext, work: () => Promise<T>): Promise<T | null> {
+/** Null instead of a failure of the artifact's, which is reported unless there is no context to report to. */
+async function orDiagnostic<T>(context: RunContext | null, work: () => Promise<T>): Promise<T | null> {
   try {
     return await work();
   } catch (error) {
-    if (!(error instanceof ImgoptError) || error.family === 'system') throw error;
-    context.log.addError(error, context.where);
+    if (!isArtifactError(error)) throw error;
+    context?.log.addError(error, context.where);
     return null;
   }
 }
+
+/** Their volumes are what the kernel numbers: /dev/sda1. */
+const NUMBERED_SCHEMES = new Set(['gpt', 'mbr']);
 
 interface Guest {
   readonly root: MountedTree | null;
@@ -243,29 +280,64 @@ async function readGuest(
       partitionUuid: partition?.uuid ?? null,
       partitionName: partition?.name ?? null,
       partitionType: partition?.type ?? null,
-      partitionIndex: partition?.index ?? null,
+      partitionIndex:
+        partition === undefined ? 'disk' : NUMBERED_SCHEMES.has(partition.scheme) ? partition.index : null,
       devices: stand.devices,
     });
   }
-  const roots = mountables
-    .map((one) => ({ one, score: rootScore(table, one.section) }))
-    .filter(({ score }) => score > 0)
-    .sort((a, b) => b.score - a.score || a.one.section - b.one.section);
-  if (roots.length === 0) return { root: null, mounts: [], os: null, packages: [] };
-  const root = roots[0]!.one;
-  if (roots.length > 1) {
-    context.report(
-      'info',
-      'SEVERAL_ROOTS',
-      `${roots.length} filesystems look like a root; the fullest is taken`,
-    );
-  }
-  const alone = await MountedTree.create(table, bySection, [{ section: root.section, mountPoint: '/' }]);
-  const fstab = await readOrNothing(context, () => alone.read('/etc/fstab'));
-  const mounts = planMounts(root, mountables, fstab, (path) => isEmptyDirectory(table, root.section, path));
-  const tree = mounts.length === 1 ? alone : await MountedTree.create(table, bySection, mounts);
+  const root = await chooseRoot(table, bySection, mountables, context);
+  if (root === undefined) return { root: null, mounts: [], os: null, packages: [] };
+  const mounts = planMounts(root.mountable, mountables, root.fstab, (path) =>
+    isEmptyDirectory(table, root.mountable.section, path),
+  );
+  const tree = mounts.length === 1 ? root.tree : await MountedTree.create(table, bySection, mounts, context);
   const os = (await readOrNothing(context, async () => (await readOs(tree)) ?? undefined)) ?? null;
   return { root: tree, mounts, os, packages: await readPackages(tree, context, drivers) };
+}
+
+interface Root {
+  readonly mountable: Mountable;
+  /** Nothing but the root filesystem. */
+  readonly tree: MountedTree;
+  readonly fstab: Uint8Array | undefined;
+}
+
+/**
+ * The filesystem that is the guest's `/`: the one that looks most like a root, and of several (an A/B system, a
+ * copy) the one whose own fstab says so.
+ */
+async function chooseRoot(
+  table: FileTable,
+  bySection: readonly (Filesystem | null)[],
+  mountables: readonly Mountable[],
+  context: RunContext,
+): Promise<Root | undefined> {
+  const candidates: (Root & { score: number })[] = [];
+  for (const mountable of mountables) {
+    const score = rootScore(table, mountable.section);
+    if (score === 0) continue;
+    const tree = await MountedTree.create(
+      table,
+      bySection,
+      [{ section: mountable.section, mountPoint: '/' }],
+      context,
+    );
+    const whole = await readOrNothing(context, () => tree.read('/etc/fstab'));
+    const fstab = whole?.subarray(0, MAX_FSTAB_BYTES);
+    const isNamed = fstab !== undefined && namesItselfRoot(mountable, mountables, decodeUtf8(fstab));
+    candidates.push({ mountable, tree, fstab, score: isNamed ? score + 100 : score });
+  }
+  candidates.sort((a, b) => b.score - a.score || a.mountable.section - b.mountable.section);
+  const [best, second] = candidates;
+  if (best !== undefined && second !== undefined) {
+    const why = best.score >= 100 && second.score < 100 ? 'the one whose fstab names it' : 'the likeliest';
+    context.report(
+      'warning',
+      'SEVERAL_ROOTS',
+      `${candidates.length} filesystems look like a root; ${why} is taken, packages of the others are not told`,
+    );
+  }
+  return best;
 }
 
 async function readOrNothing<T>(
@@ -335,7 +407,7 @@ function describe(one: Scanned, index: number, mounts: readonly Mount[]): Inspec
   };
 }
 
-function describeArtifact(path: string, disk: Disk): InspectedArtifact {
+function describeArtifact(path: string, disk: Disk, sectorSize: number | null): InspectedArtifact {
   let fileSize = 0;
   let allocated = 0;
   const backing: { path: string; format: string; fileSize: number; allocated: number }[] = [];
@@ -355,7 +427,7 @@ function describeArtifact(path: string, disk: Disk): InspectedArtifact {
   return {
     path,
     format: disk.format,
-    formatDetails: disk.details,
+    formatDetails: sectorSize === null ? disk.details : { ...disk.details, sectorSize },
     fileSize,
     allocated,
     virtualSize: disk.source.size,

@@ -10,6 +10,7 @@ import { decodeUtf8 } from '../core/text.ts';
 
 export interface FstabLine {
   readonly device: string;
+  /** Normal absolute path; empty for what is mounted nowhere (swap). */
   readonly mountPoint: string;
   readonly type: string;
 }
@@ -21,14 +22,16 @@ export function parseFstab(text: string): FstabLine[] {
     const fields = line.trim().split(/[ \t]+/);
     if (fields.length < 3 || fields[0]!.startsWith('#')) continue;
     const [device, mountPoint, type] = fields.map(unescapeField) as [string, string, string];
-    lines.push({ device, mountPoint: normalPath(mountPoint), type });
+    // `none` and `swap` are no places.
+    lines.push({ device, mountPoint: mountPoint.startsWith('/') ? normalPath(mountPoint) : '', type });
   }
   return lines;
 }
 
+/** Escapes stand for bytes, so those of one UTF-8 character are decoded together. */
 function unescapeField(field: string): string {
-  return field.replace(/\\([0-7]{3})/g, (_, digits: string) =>
-    String.fromCharCode(Number.parseInt(digits, 8)),
+  return field.replace(/(?:\\[0-3][0-7]{2})+/g, (run) =>
+    decodeUtf8(Uint8Array.from(run.slice(1).split('\\'), (digits) => Number.parseInt(digits, 8))),
   );
 }
 
@@ -44,11 +47,12 @@ export interface Mountable {
   readonly section: number;
   readonly uuid: string | null;
   readonly label: string | null;
-  /** Of its partition; all null and empty when it stands on the whole disk. */
+  /** Of its partition; null when it stands on the whole disk. */
   readonly partitionUuid: string | null;
   readonly partitionName: string | null;
   readonly partitionType: string | null;
-  readonly partitionIndex: number | null;
+  /** As in /dev/sda2; 'disk' when it stands on the whole disk, null when on something else (a logical volume). */
+  readonly partitionIndex: number | 'disk' | null;
   readonly devices: readonly string[];
 }
 
@@ -71,8 +75,25 @@ function udevName(text: string): string {
   );
 }
 
-/** The filesystem that a device field means, or undefined. */
-export function matchDevice(device: string, mountables: readonly Mountable[]): Mountable | undefined {
+/** `/dev/sda2` → disk `sda`, partition 2; `/dev/nvme0n1p2` → disk `nvme0n1`; a whole disk has partition null. */
+export function parseDiskName(device: string): { disk: string; partition: number | null } | undefined {
+  const match = /^\/dev\/(?:((?:sd|vd|xvd|hd)[a-z]+)(\d+)?|((?:nvme\d+n|mmcblk|loop)\d+)(?:p(\d+))?)$/.exec(
+    device,
+  );
+  if (match === null) return undefined;
+  const number = match[2] ?? match[4];
+  return { disk: (match[1] ?? match[3])!, partition: number === undefined ? null : Number(number) };
+}
+
+/**
+ * The filesystem that a device field means, or undefined.
+ * @param disk what the guest calls the disk at hand (`sda`); names of other disks mean nothing here
+ */
+export function matchDevice(
+  device: string,
+  mountables: readonly Mountable[],
+  disk?: string,
+): Mountable | undefined {
   const tag =
     /^(UUID|LABEL|PARTUUID|PARTLABEL)=(.*)$/.exec(device) ??
     /^\/dev\/disk\/by-(uuid|label|partuuid|partlabel)\/(.*)$/.exec(device);
@@ -91,13 +112,33 @@ export function matchDevice(device: string, mountables: readonly Mountable[]): M
   }
   const byName = mountables.find((one) => one.devices.includes(device));
   if (byName !== undefined) return byName;
-  const number = /^\/dev\/(?:(?:sd|vd|xvd|hd)[a-z]+|(?:nvme\d+n\d+|mmcblk\d+|loop\d+)p)(\d+)$/.exec(device);
-  if (number !== null) return mountables.find((one) => one.partitionIndex === Number(number[1]));
-  if (/^\/dev\/(?:(?:sd|vd|xvd|hd)[a-z]+|nvme\d+n\d+|mmcblk\d+|loop\d+)$/.test(device)) {
-    return mountables.find((one) => one.partitionIndex === null);
-  }
-  return undefined;
+  // udev's names by hardware: the image does not know its disk's, but the part at the end tells the partition.
+  const byHardware = /^\/dev\/disk\/by-(?:id|path)\/.*-part(\d+)$/.exec(device);
+  if (byHardware !== null) return mountables.find((one) => one.partitionIndex === Number(byHardware[1]));
+  const name = parseDiskName(device);
+  if (name === undefined || (disk !== undefined && name.disk !== disk)) return undefined;
+  return mountables.find((one) => one.partitionIndex === (name.partition ?? 'disk'));
 }
+
+/** Does fstab say that this filesystem is its own `/`? What a system's true root does, and a copy of it not. */
+export function namesItselfRoot(one: Mountable, mountables: readonly Mountable[], fstab: string): boolean {
+  const line = parseFstab(fstab).findLast(({ mountPoint }) => mountPoint === '/');
+  return line !== undefined && matchDevice(line.device, mountables) === one;
+}
+
+/**
+ * What the guest calls its disk: as its fstab names the root when it does so by device, else the name of a first
+ * disk that fstab uses; undefined when it names none.
+ */
+function diskNameOf(lines: readonly FstabLine[]): string | undefined {
+  const root = lines.find(({ mountPoint }) => mountPoint === '/');
+  const ofRoot = root === undefined ? undefined : parseDiskName(root.device);
+  if (ofRoot !== undefined) return ofRoot.disk;
+  const names = lines.flatMap(({ device }) => parseDiskName(device)?.disk ?? []);
+  return names.find((name) => FIRST_DISKS.has(name)) ?? (names.length > 0 ? '' : undefined);
+}
+
+const FIRST_DISKS = new Set(['sda', 'vda', 'xvda', 'hda', 'nvme0n1', 'mmcblk0']);
 
 /** How much a filesystem looks like a root: 0 not at all. */
 export function rootScore(table: FileTable, section: number): number {
@@ -121,13 +162,16 @@ export function rootScore(table: FileTable, section: number): number {
   return score >= 4 ? score : 0;
 }
 
-/** Discoverable Partitions Specification, and the EFI system partition; the first existing folder is used. */
+/** Discoverable Partitions Specification, and the EFI system partition; the first folder that is empty is used. */
 const WELL_KNOWN: Record<string, readonly string[]> = {
   'c12a7328-f81f-11d2-ba4b-00a0c93ec93b': ['/efi', '/boot/efi', '/boot'],
   'bc13c2ff-59e6-4262-a352-b275fd6f7172': ['/boot'],
   '933ac7e1-2eb4-4f13-b844-0e14e2aef915': ['/home'],
   '3b8f8425-20e0-4f3b-907f-1a25a76f98e8': ['/srv'],
   '4d21b016-b534-45c2-a9fb-5c16e091fd2d': ['/var'],
+  '7ec6f557-3bc5-4aca-b293-16ef5df639d1': ['/var/tmp'],
+  '8484680c-9521-48c6-9c11-b0720656f69e': ['/usr'], // x86-64
+  'b0e01050-ee5f-4390-949a-9101b17104e9': ['/usr'], // arm64
 };
 
 /**
@@ -144,9 +188,11 @@ export function planMounts(
 ): Mount[] {
   const mounts = new Map<string, number>([['/', root.section]]);
   const placed = new Set([root.section]);
-  for (const line of fstab === undefined ? [] : parseFstab(decodeUtf8(fstab))) {
-    if (!line.mountPoint.startsWith('/') || line.mountPoint === '/' || line.type === 'swap') continue;
-    const match = matchDevice(line.device, mountables);
+  const lines = fstab === undefined ? [] : parseFstab(decodeUtf8(fstab));
+  const disk = diskNameOf(lines);
+  for (const line of lines) {
+    if (line.mountPoint === '' || line.mountPoint === '/' || line.type === 'swap') continue;
+    const match = matchDevice(line.device, mountables, disk);
     if (match === undefined || placed.has(match.section) || mounts.has(line.mountPoint)) continue;
     mounts.set(line.mountPoint, match.section);
     placed.add(match.section);

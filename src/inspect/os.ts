@@ -23,11 +23,11 @@ const PROGRAMS = ['/bin/sh', '/usr/bin/env', '/bin/busybox', '/sbin/init'];
 export function parseOsRelease(text: string): Map<string, string> {
   const values = new Map<string, string>();
   for (const line of text.split('\n')) {
-    const match = /^\s*([A-Z][A-Z0-9_]*)=(.*?)\s*$/.exec(line);
+    const match = /^([A-Z][A-Z0-9_]*)=(.*)$/.exec(line.trim());
     if (match === null) continue;
     let value = match[2]!;
     if (/^'.*'$/.test(value)) value = value.slice(1, -1);
-    else value = value.replace(/^"(.*)"$/, '$1').replace(/\\(["$`\\])/g, '$1');
+    else value = value.replace(/^"(.*)"$/, '$1').replace(/\\(["'$`\\])/g, '$1');
     values.set(match[1]!, value);
   }
   return values;

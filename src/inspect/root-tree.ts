@@ -9,13 +9,14 @@
  * Links are the guest's: absolute ones start at the guest's root, `..` never leaves it, and a chain longer than
  * MAX_SYMLINKS ends, as in Linux.
  */
+import type { Context } from '../core/contracts/context.ts';
 import type { Filesystem } from '../core/contracts/filesystem.ts';
 import type { RootTree } from '../core/contracts/package.ts';
 import type { BlockSource } from '../core/contracts/source.ts';
-import { isArtifactError } from '../core/errors.ts';
+import { corrupt, isArtifactError, locate } from '../core/errors.ts';
 import { FILE_TYPE, type FileTable } from '../core/file-table.ts';
-import { MAX_GUEST_FILE_BYTES, MAX_SYMLINKS } from '../core/limits.ts';
-import { compareText, decodeUtf8 } from '../core/text.ts';
+import { MAX_GUEST_FILE_BYTES, MAX_GUEST_FILES_BYTES, MAX_READ_BYTES, MAX_SYMLINKS } from '../core/limits.ts';
+import { compareText, decodeUtf8, escapeName } from '../core/text.ts';
 import type { Mount } from './mounts.ts';
 
 /** Links this near to the root of a filesystem are loaded when the tree is made. */
@@ -26,6 +27,7 @@ const READS_IN_FLIGHT = 16;
 export class MountedTree implements RootTree {
   private readonly table: FileTable;
   private readonly filesystems: readonly (Filesystem | null)[];
+  private readonly context: Context;
   private readonly rootEntry: number;
   /** Directory entry that something is mounted on → root entry of what is mounted. */
   private readonly mountedOn = new Map<number, number>();
@@ -40,9 +42,11 @@ export class MountedTree implements RootTree {
     table: FileTable,
     filesystems: readonly (Filesystem | null)[],
     mounts: readonly Mount[],
+    context: Context,
   ) {
     this.table = table;
     this.filesystems = filesystems;
+    this.context = context;
     this.rootEntry = table.sections[mounts[0]!.section]!.first;
     this.prefixes = table.sections.map(() => '');
   }
@@ -50,13 +54,15 @@ export class MountedTree implements RootTree {
   /**
    * @param filesystems by section of the table; null where the driver is gone
    * @param mounts the root first, outer before inner
+   * @param context takes reports about files that cannot be read
    */
   static async create(
     table: FileTable,
     filesystems: readonly (Filesystem | null)[],
     mounts: readonly Mount[],
+    context: Context,
   ): Promise<MountedTree> {
-    const tree = new MountedTree(table, filesystems, mounts);
+    const tree = new MountedTree(table, filesystems, mounts, context);
     await inFlight(tree.linksNearRoots(), (entry) => tree.loadLink(entry));
     for (const { section, mountPoint } of mounts) tree.mount(section, mountPoint);
     return tree;
@@ -172,9 +178,11 @@ export class MountedTree implements RootTree {
   list(path: string): readonly { readonly name: string; readonly entry: number }[] {
     const folder = this.lookup(path);
     if (folder < 0 || !this.table.isDirectory(folder)) return [];
-    return Array.from(this.table.children(folder), (entry) => ({ name: this.table.name(entry), entry })).sort(
-      (a, b) => compareText(a.name, b.name),
-    );
+    const named = Array.from(this.table.children(folder), (entry) => ({
+      name: this.table.name(entry),
+      entry: this.mountedOn.get(entry) ?? entry,
+    }));
+    return named.sort((a, b) => compareText(a.name, b.name));
   }
 
   /** Entry of a regular file, loading whatever links its path needs; -1 when there is none. */
@@ -198,31 +206,59 @@ export class MountedTree implements RootTree {
   }
 
   async read(path: string): Promise<Uint8Array | undefined> {
-    const source = await this.open(path);
-    return source === undefined ? undefined : readAll(source);
+    return locate(escapeName(path), async () => {
+      const source = await this.open(path);
+      if (source === undefined) return undefined;
+      if (source.size > MAX_GUEST_FILE_BYTES) {
+        throw corrupt(
+          'GUEST_FILE_TOO_LARGE',
+          `is ${source.size} bytes long; no package database is that large`,
+        );
+      }
+      return await readAll(source);
+    });
   }
 
+  /** One that cannot be read is reported and undefined: it costs its own package and not the others. */
   async readMany(paths: readonly string[]): Promise<(Uint8Array | undefined)[]> {
     const result = new Array<Uint8Array | undefined>(paths.length);
     const wanted: { at: number; entry: number }[] = [];
+    let total = 0;
     for (const [at, path] of paths.entries()) {
       const entry = await this.findFile(path);
-      if (entry >= 0) wanted.push({ at, entry });
+      if (entry < 0) continue;
+      total += this.table.size[entry]!;
+      if (total > MAX_GUEST_FILES_BYTES) {
+        throw corrupt(
+          'GUEST_FILES_TOO_LARGE',
+          `${paths.length} files up to ${escapeName(path)} are over ${MAX_GUEST_FILES_BYTES} bytes long`,
+        );
+      }
+      wanted.push({ at, entry });
     }
     // Inode order is close to disk order, and neighbours share blocks of the inode table.
     wanted.sort((a, b) => this.table.inode[a.entry]! - this.table.inode[b.entry]!);
     await inFlight(wanted, async ({ at, entry }) => {
-      const source = await this.openEntry(entry);
-      result[at] = source === undefined ? undefined : await readAll(source);
+      try {
+        const source = await this.openEntry(entry);
+        if (source === undefined || source.size > this.table.size[entry]!) return;
+        result[at] = await readAll(source);
+      } catch (error) {
+        if (!isArtifactError(error)) throw error;
+        this.context
+          .at(escapeName(paths[at]!))
+          .report('error', error.code.replace(/^IMGOPT_/, ''), `${error.place}: ${error.message}`);
+      }
     });
     return result;
   }
 }
 
-/** Whole content; what lies beyond MAX_GUEST_FILE_BYTES is left out: no package database is that large. */
 async function readAll(source: BlockSource): Promise<Uint8Array> {
-  const bytes = new Uint8Array(Math.min(source.size, MAX_GUEST_FILE_BYTES));
-  await source.read(bytes, 0);
+  const bytes = new Uint8Array(source.size);
+  for (let at = 0; at < bytes.length; at += MAX_READ_BYTES) {
+    await source.read(bytes.subarray(at, at + MAX_READ_BYTES), at);
+  }
   return bytes;
 }
 

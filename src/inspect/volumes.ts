@@ -5,7 +5,8 @@
  *
  * A volume system inside a volume (a partition table inside a logical volume, say) is followed a few levels
  * deep. At the top a partition table is asked for before a filesystem; inside a volume it is the other way
- * round, because boot sectors of filesystems resemble partition tables.
+ * round, because boot sectors of filesystems resemble partition tables. Where what stands on a volume is a
+ * container (LVM's member, say), a volume system that knows it goes first at every level.
  */
 import type { RunContext } from '../core/context.ts';
 import type { ProbeInput, Volume, VolumeLayout, VolumeSystem } from '../core/contracts/disk.ts';
@@ -13,11 +14,12 @@ import type { FilesystemDriver, FilesystemProbe } from '../core/contracts/filesy
 import type { DiskRegion, InspectedPartition } from '../core/contracts/inspection.ts';
 import type { Drivers } from '../core/contracts/registry.ts';
 import type { BlockSource } from '../core/contracts/source.ts';
-import { ImgoptError } from '../core/errors.ts';
+import { isArtifactError } from '../core/errors.ts';
 import { type ByteRange, ExtentSet } from '../core/extents.ts';
 import { MAX_VOLUME_DEPTH } from '../core/limits.ts';
 import { formatSize } from '../core/size.ts';
 import { readProbe } from '../sources/read.ts';
+import { describeContent } from './content.ts';
 
 /** Something with a filesystem on it: a volume, or the whole disk. */
 export interface Stand {
@@ -46,8 +48,11 @@ export interface Exploration {
 const BOOT_TYPES = new Set([
   '21686148-6449-6e6f-744e-656564454649', // GPT: BIOS boot
   '9e1a2d38-c612-4316-aa26-8b49521e5a8b', // GPT: PowerPC PReP boot
+  'fe3a2a5d-4f32-41a7-b725-accc3285a309', // GPT: ChromeOS kernel, which cloud images for it boot from
   '0x41', // MBR: PReP boot
 ]);
+/** Reserved by its table's rules: whatever it holds, no operating system reads it. */
+const RESERVED_TYPES = new Set(['e3c9e316-0b5c-4db8-817d-f92df00215ae']); // GPT: Microsoft reserved
 
 interface Place {
   readonly source: BlockSource;
@@ -75,8 +80,24 @@ export async function exploreDisk(
     depth: 0,
     toDisk: (range) => [range],
   };
-  await explore(place, drivers, context, found);
+  await exploreOrReport(place, drivers, context, found);
   return found;
+}
+
+/** A volume that cannot be explored is reported, and its bytes count as not read; the others go on. */
+async function exploreOrReport(
+  place: Place,
+  drivers: Drivers,
+  context: RunContext,
+  found: Exploration,
+): Promise<void> {
+  try {
+    await explore(place, drivers, context, found);
+  } catch (error) {
+    if (!isArtifactError(error)) throw error;
+    context.log.addError(error, context.where);
+    found.regions.push({ kind: 'unread', ranges: onDisk(place, whole(place)), partition: place.partition });
+  }
 }
 
 async function explore(
@@ -89,13 +110,14 @@ async function explore(
   const system = drivers.volumeSystems.find((one) => one.probe(probe)?.certainty === 'certain');
   const filesystem =
     place.depth === 0 && system !== undefined ? undefined : recognise(probe, drivers.filesystems);
-  if (filesystem !== undefined) {
+  const isFilesystem = filesystem !== undefined && filesystem.answer.usage !== 'container';
+  if (system !== undefined && !isFilesystem && place.depth < MAX_VOLUME_DEPTH) {
+    await exploreVolumes(place, system, drivers, context, found);
+  } else if (filesystem !== undefined) {
     const { driver, answer } = filesystem;
     found.stands.push({ ...place, driver, probe: answer, where: [...context.where, answer.type] });
-  } else if (system !== undefined && place.depth < MAX_VOLUME_DEPTH) {
-    await exploreVolumes(place, system, drivers, context, found);
   } else {
-    found.regions.push(unknownRegion(place, probe, context));
+    found.regions.push(unknownRegion(place, probe, drivers, context));
   }
 }
 
@@ -140,13 +162,7 @@ async function exploreVolumes(
       toDisk: (range) => volume.toDisk(range).flatMap((piece) => [...place.toDisk(piece)]),
     };
     if (volume.source.size === 0) continue;
-    try {
-      await explore(next, drivers, at, found);
-    } catch (error) {
-      if (!(error instanceof ImgoptError) || error.family === 'system') throw error;
-      context.log.addError(error, at.where);
-      found.regions.push({ kind: 'unread', ranges: onDisk(next, whole(next)), partition });
-    }
+    await exploreOrReport(next, drivers, at, found);
   }
 }
 
@@ -187,17 +203,23 @@ function addRegion(found: Exploration, place: Place, kind: DiskRegion['kind'], r
 }
 
 /** A volume without a filesystem that anybody knows: boot code, nothing at all, or bytes that we did not read. */
-function unknownRegion(place: Place, probe: ProbeInput, context: RunContext): DiskRegion {
+function unknownRegion(place: Place, probe: ProbeInput, drivers: Drivers, context: RunContext): DiskRegion {
   const region = { ranges: onDisk(place, whole(place)), partition: place.partition };
-  if (place.type !== null && BOOT_TYPES.has(place.type.toLowerCase())) return { kind: 'boot', ...region };
+  const type = place.type?.toLowerCase() ?? '';
+  if (BOOT_TYPES.has(type)) return { kind: 'boot', ...region };
+  if (RESERVED_TYPES.has(type)) return { kind: 'gap', ...region };
   if (probe.head.every((byte) => byte === 0) && probe.tail.every((byte) => byte === 0)) {
     context.report('info', 'VOLUME_EMPTY', 'holds no filesystem: its first and last bytes are zeros');
     return { kind: 'empty', ...region };
   }
+  const resembled = [...drivers.filesystems, ...drivers.volumeSystems]
+    .map((one) => one.probe(probe)?.description)
+    .find((description) => description !== undefined);
   context.report(
     'error',
     'VOLUME_UNKNOWN',
-    `holds no filesystem that imgopt knows; its ${formatSize(place.source.size)} are not explained`,
+    `holds no filesystem that imgopt knows, but ${resembled ?? describeContent(probe).name}; ` +
+      `its ${formatSize(place.source.size)} are not explained`,
   );
   return { kind: 'unread', ...region };
 }

@@ -111,5 +111,7 @@ export interface Inspection {
   /** Position in `packages` of the first owner of each entry, or -1. */
   readonly owner: Int32Array;
   readonly diagnostics: readonly Diagnostic[];
+  /** All of the artifact was read: no diagnostic is an error. */
+  readonly isComplete: boolean;
   close(): Promise<void>;
 }
