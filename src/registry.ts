@@ -10,6 +10,7 @@ import { fatDriver } from './disk/filesystems/fat/fat.ts';
 import { recognisedDrivers } from './disk/filesystems/recognised/recognised.ts';
 import { qcow2Format } from './disk/formats/qcow2/qcow2.ts';
 import { rawFormat } from './disk/formats/raw/raw.ts';
+import { recognisedFormats } from './disk/formats/recognised/recognised.ts';
 import { vmdkFormat } from './disk/formats/vmdk/vmdk.ts';
 import { gptVolumes } from './disk/volumes/gpt/gpt.ts';
 import { mbrVolumes } from './disk/volumes/mbr/mbr.ts';
@@ -23,7 +24,11 @@ const BUILT_IN: Contribution = {
   packageDatabases: [dpkgPackages],
 };
 /** Asked last: raw accepts anything, and recognisers must not hide a plugin that really reads. */
-const LAST: Contribution = { apiVersion: 1, formats: [rawFormat], filesystems: recognisedDrivers };
+const LAST: Contribution = {
+  apiVersion: 1,
+  formats: [recognisedFormats, rawFormat],
+  filesystems: recognisedDrivers,
+};
 
 export interface OwnedContribution {
   /** Name of the plugin, for messages. */

@@ -16,7 +16,7 @@ import type {
 } from '../core/contracts/inspection.ts';
 import type { Package } from '../core/contracts/package.ts';
 import type { Drivers } from '../core/contracts/registry.ts';
-import { isArtifactError, unreadable, unsupported } from '../core/errors.ts';
+import { isArtifactError, unreadable } from '../core/errors.ts';
 import type { ExtentSet } from '../core/extents.ts';
 import { FILE_TYPE, type FileTable, FileTableBuilder } from '../core/file-table.ts';
 import { MAX_FSTAB_BYTES } from '../core/limits.ts';
@@ -134,7 +134,7 @@ async function explore(
   context: RunContext,
   drivers: Drivers,
 ): Promise<Exploration> {
-  const { disk, source, resembles } = artifact;
+  const { disk, resembles } = artifact;
   if (disk.format === 'raw') {
     const probe = await readProbe(disk.source);
     const known =
@@ -148,13 +148,7 @@ async function explore(
           advice: 'copy or build it again',
         });
       }
-      const content = describeContent(await readProbe(source));
-      if (content.isKnownImage) {
-        throw unsupported('UNSUPPORTED_FORMAT', `is ${content.name}, which imgopt does not read`, {
-          where,
-          advice: content.advice,
-        });
-      }
+      const content = describeContent(probe);
       const damaged = [...drivers.volumeSystems, ...drivers.filesystems]
         .map((one) => one.probe(probe)?.description)
         .find((description) => description !== undefined);

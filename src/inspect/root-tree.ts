@@ -175,6 +175,10 @@ export class MountedTree implements RootTree {
     return this.mountedOn.get(entry) ?? entry;
   }
 
+  isDirectory(entry: number): boolean {
+    return entry >= 0 && this.table.isDirectory(entry);
+  }
+
   list(path: string): readonly { readonly name: string; readonly entry: number }[] {
     const folder = this.lookup(path);
     if (folder < 0 || !this.table.isDirectory(folder)) return [];
