@@ -243,6 +243,26 @@ describe('damage', () => {
     }
   });
 
+  test('a directory longer than the format allows is read to its limit', async () => {
+    // All free clusters of FAT32's root in one chain: 36 MiB of directory, 2 MiB of which count.
+    const bytes = volume('fat32');
+    const fat = u16(bytes, 14) * 512;
+    const fatSize = new DataView(bytes.buffer).getUint32(36, true) * 512;
+    const view = new DataView(bytes.buffer, fat, fatSize);
+    let last = 2;
+    while (view.getUint32(4 * last, true) < 0x0ffffff8) last = view.getUint32(4 * last, true);
+    for (let cluster = 3; cluster < 60000; cluster++) {
+      if (view.getUint32(4 * cluster, true) !== 0) continue;
+      view.setUint32(4 * last, cluster, true);
+      last = cluster;
+    }
+    view.setUint32(4 * last, 0x0fffffff, true);
+    bytes.copyWithin(fat + fatSize, fat, fat + fatSize);
+    const { table, log } = await scanFilesystem(fatDriver, bytes);
+    expect(codesOf(log)).toEqual(['error FAT_DIRECTORY_TOO_LONG']);
+    expect(filesOf(table).has('/exact')).toBe(true);
+  });
+
   test('a damaged file is flagged', async () => {
     const bytes = damaged((b, { fat, root }) => setLink(b, fat, clusterOf(b, root, 'GAP2       '), 1));
     const { table } = await scanFilesystem(fatDriver, bytes);
