@@ -118,6 +118,22 @@ describe('what an image says of itself', () => {
     await zstd.disk.close();
   });
 
+  it('charges no byte of the file to two compressed clusters', async () => {
+    for (const name of ['v2-zlib.qcow2', 'v3-zstd.qcow2']) {
+      const { disk } = await openImage(fixturePath(`qcow2/${name}`), FORMATS);
+      const extents = await readMap(disk.source);
+      const stored = extents.reduce((sum, one) => sum + one.stored, 0);
+      // Beside data: header, refcount table and block, L1, and an L2 table per 32 KiB or 2 MiB.
+      const bytes = fixtureBytes(`qcow2/${name}`);
+      const clusterSize = 2 ** bytes.readUInt32BE(20);
+      const tables = 4 + bytes.readUInt32BE(36);
+      const slack = 512 + 6 * clusterSize;
+      expect(stored).toBeLessThanOrEqual(bytes.length - tables * clusterSize);
+      expect(stored).toBeGreaterThan(bytes.length - tables * clusterSize - slack);
+      await disk.close();
+    }
+  });
+
   it('lists its files, the backing chain from the top down', async () => {
     const { disk } = await openImage(fixturePath('qcow2/v3-overlay.qcow2'), FORMATS);
     expect(disk.files.map((one) => [basename(one.path), one.role, one.format])).toEqual([

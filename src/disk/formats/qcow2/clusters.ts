@@ -18,11 +18,11 @@ const MAX_SYNC_CLUSTER = 32 * 1024;
 const MAX_SYNC_LONE_CLUSTER = 64 * 1024;
 /** One joint read brings at most this much compressed data, to be decoded to at most MAX_GROUP_OUTPUT. */
 const MAX_GROUP_INPUT = 1024 * 1024;
-const MAX_GROUP_OUTPUT = 2 * 1024 * 1024;
+const MAX_GROUP_OUTPUT = 1024 * 1024;
 /** Compressed clusters lie back to back; alignment may leave a little between them. */
 const MAX_GAP = 4096;
-/** Joint reads that one call keeps in flight: bounds its memory to some 12 MiB. */
-const GROUPS_IN_FLIGHT = 4;
+/** Joint reads that one call keeps in flight: bounds its memory to some 4 MiB, and feeds 8 threads. */
+const GROUPS_IN_FLIGHT = 2;
 /** RFC 8878, 3.1.1.1.2, recommends that decoders support windows of 8 MiB; a cluster has 2 MiB at most. */
 const MAX_ZSTD_WINDOW_LOG = 23;
 
