@@ -32,7 +32,14 @@ import {
   SIGNATURE,
   TYPE_GPT_PROTECTIVE,
 } from './layout.ts';
-import { holdsExt, isFilesystemBootSector, looksLikeContent, START_BYTES } from './signatures.ts';
+import {
+  holdsExt,
+  holdsIso9660,
+  ISO_DESCRIPTOR,
+  isFilesystemBootSector,
+  looksLikeContent,
+  START_BYTES,
+} from './signatures.ts';
 
 /** The MBR scheme. A disk with GPT's protective MBR is GPT's unless no GPT is left. */
 export const mbrVolumes: VolumeSystem = { name: 'mbr', probe, open };
@@ -90,6 +97,13 @@ function probe({ head, size }: ProbeInput): Probe | undefined {
     );
     if (gptSeen || used.every(({ type }) => type === TYPE_GPT_PROTECTIVE)) return undefined;
   }
+  // In a hybrid ISO image a record covers the disc's own descriptor; a stale one lies in the gap before partitions.
+  const descriptor = ISO_DESCRIPTOR / MBR_SIZE;
+  if (
+    holdsIso9660(head) &&
+    used.some(({ start, count }) => start <= descriptor && start + count > descriptor)
+  )
+    return undefined;
   // mke2fs clears the sector before its superblock, partitioning tools do not clear what follows theirs: with
   // records that fit the disk the table is the newer of the two. Records that do not fit are boot code.
   if (used.every(({ start }) => start * MBR_SIZE >= size)) {

@@ -52,3 +52,11 @@ export function looksLikeContent(bytes: Uint8Array): boolean {
 export function holdsExt(head: Uint8Array): boolean {
   return head[1080] === 0x53 && head[1081] === 0xef;
 }
+
+/** ISO 9660's first volume descriptor (ECMA-119, 8.1) lies at byte 32768. */
+export const ISO_DESCRIPTOR = 0x8000;
+
+/** An optical disc's image, made bootable from a stick by a table that names parts of it. */
+export function holdsIso9660(head: Uint8Array): boolean {
+  return [0x43, 0x44, 0x30, 0x30, 0x31].every((byte, i) => head[ISO_DESCRIPTOR + 1 + i] === byte);
+}

@@ -177,6 +177,15 @@ describe('what counts as an MBR', () => {
     expect(await probed(bytes)).toBeUndefined();
   });
 
+  test('a hybrid ISO image does not, a disk with a stale ISO before its partitions does', async () => {
+    const bytes = empty();
+    bytes.set(Buffer.from('\x01CD001'), 0x8000);
+    put(bytes, 0, 0, 0x83, 2048, 100);
+    expect(await probed(bytes)).toBe('certain');
+    put(bytes, 0, 1, 0x17, 0, 8192);
+    expect(await probed(bytes)).toBeUndefined();
+  });
+
   test('partitions that all lie past the end do not', async () => {
     const bytes = empty();
     put(bytes, 0, 0, 0x83, 0x20202020, 0x20202020);
