@@ -2,7 +2,6 @@
  * What every command shares: the flags that mean the same everywhere, the context of a run, interrupts, and how
  * results and failures leave the process. Results go to standard output; everything else to standard error.
  */
-import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { Command, Flags } from '@oclif/core';
 import { DiagnosticLog, RunContext } from '../core/context.ts';
@@ -36,6 +35,17 @@ export interface Terminal {
   readonly columns: number;
   readonly color: boolean;
   readonly isTerminal: boolean;
+}
+
+/** Until the stream takes more, or is gone: a reader that has seen enough is no failure. */
+function drained(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      for (const event of ['drain', 'close', 'error']) stream.off(event, done);
+      resolve();
+    };
+    for (const event of ['drain', 'close', 'error']) stream.on(event, done);
+  });
 }
 
 export abstract class BaseCommand extends Command {
@@ -87,8 +97,7 @@ export abstract class BaseCommand extends Command {
   protected async print(text: string | Iterable<string>): Promise<void> {
     for (const piece of typeof text === 'string' ? [text] : text) {
       if (process.stdout.destroyed || process.stdout.errored) return; // the reader is gone: `| head`
-      if (!process.stdout.write(piece))
-        await Promise.race([once(process.stdout, 'drain'), once(process.stdout, 'close')]);
+      if (!process.stdout.write(piece)) await drained(process.stdout);
     }
   }
 

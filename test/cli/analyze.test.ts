@@ -1,9 +1,10 @@
+import { spawnSync } from 'node:child_process';
 import { copyFileSync, mkdtempSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Report } from '../../src/core/contracts/report.ts';
 import { reportSchema } from '../../src/manifests/report-schema.ts';
-import { type CliResult, imgopt } from '../support/cli.ts';
+import { type CliResult, imgopt, ROOT } from '../support/cli.ts';
 import { fixturePath } from '../support/fixtures.ts';
 import { temporaryFolder } from '../support/temp.ts';
 
@@ -116,6 +117,15 @@ describe('imgopt analyze', () => {
     const result = await imgopt(['analyze', ARTIFACT, ...args]);
     expect({ code: result.code, stdout: result.stdout }).toEqual({ code, stdout: '' });
     expect(result.stderr).toMatch(new RegExp(`^imgopt: ${name}: .+\\n$`));
+  });
+
+  test('a reader that has seen enough is no failure', () => {
+    const script = '"$0" bin/run.js analyze "$1" --format json --top 0 | head -1; echo $PIPESTATUS';
+    const result = spawnSync('bash', ['-c', script, process.execPath, ARTIFACT], {
+      cwd: ROOT,
+      encoding: 'utf8',
+    });
+    expect(result).toMatchObject({ stdout: '{\n0\n', stderr: '' });
   });
 
   test('what cannot be read is one line and exit 3; JSON with --json', async () => {
