@@ -99,12 +99,11 @@ export class ExtScan {
 
   /** @throws `corrupt` when there is no readable root directory */
   async run(): Promise<ScanFindings> {
-    const { builder, parser, volume } = this;
-    const { geometry } = volume;
-    builder.reserve(Math.max(0, geometry.inodes - geometry.freeInodes));
+    const { builder, parser } = this;
     builder.add(-1, new Uint8Array(0));
     parser.entries.add(INO.root, 0, 2);
     await this.readTables();
+    builder.reserve(this.columns.count);
     const root = this.columns.slotOf(INO.root);
     if (root < 0 || (this.columns.mode[root]! & S_IFMT) !== S_IFDIR) {
       throw corrupt('EXT_ROOT', 'inode 2 is no directory in use: there is no root to start from', {
@@ -181,10 +180,10 @@ export class ExtScan {
         }
         progress.advance(count * blockSize);
       },
-      lost: (run, offset, message) => {
+      lost: (run, offset, count, message) => {
         const number = runGroup[run]! * inodesPerGroup + offset * perBlock + 1;
         context
-          .at(`inodes ${number} to ${number + perBlock - 1}`)
+          .at(`inodes ${number} to ${number + count * perBlock - 1}`)
           .report('error', 'EXT_INODE_UNREADABLE', message);
       },
     });
@@ -226,8 +225,25 @@ export class ExtScan {
         .at(`inode ${number}`)
         .report('error', 'EXT_INODE_CHECKSUM', 'the inode fails its checksum');
     }
+    this.checkSizes(number, slot);
     if (isDirectory) this.takeDirectory(number, slot, view, at, bytes);
     return slot;
+  }
+
+  /** A file occupies no more than its filesystem, and is no longer than its block numbers reach (32 bits). */
+  private checkSizes(number: number, slot: number): void {
+    const { columns, volume } = this;
+    const { blockSize, blocks } = volume.geometry;
+    if (columns.allocated[slot]! > blocks * blockSize) {
+      const message = `claims ${columns.allocated[slot]} bytes, more than the filesystem has`;
+      volume.context.at(`inode ${number}`).report('error', 'EXT_INODE_BLOCKS', message);
+      columns.allocated[slot] = 0;
+    }
+    if (columns.size[slot]! > 2 ** 32 * blockSize) {
+      const message = `claims to be ${columns.size[slot]} bytes long, more than ext can address`;
+      volume.context.at(`inode ${number}`).report('error', 'EXT_INODE_SIZE', message);
+      columns.size[slot] = 0;
+    }
   }
 
   private takeDirectory(number: number, slot: number, view: DataView, at: number, bytes: Uint8Array): void {
@@ -323,7 +339,7 @@ export class ExtScan {
           parser.parse(directory, block++, view, bytes, place, place + blockSize, blockSize);
         }
       },
-      lost: (run, offset, message) => {
+      lost: (run, offset, _count, message) => {
         this.report(owner[run]!, logical[run]! + offset, 'EXT_DIRECTORY_UNREADABLE', message);
       },
     });

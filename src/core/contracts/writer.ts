@@ -1,0 +1,43 @@
+import type { Context } from './context.ts';
+import type { Disk } from './disk.ts';
+import type { BlockSource } from './source.ts';
+
+/** Where an image is written. */
+export interface ImageOutput {
+  /** True for standard output: offsets must ascend without a gap. */
+  readonly isSequential: boolean;
+  /** Writes at a position; what was never written reads as zeros. The bytes may be reused once it resolves. */
+  write(bytes: Uint8Array, offset: number): Promise<void>;
+  /** Sets the final length. */
+  setSize(size: number): Promise<void>;
+}
+
+export type ImageCompression = 'none' | 'zlib' | 'zstd';
+
+export interface WriterOptions {
+  readonly subformat?: string;
+  readonly compression: ImageCompression;
+  readonly level?: number;
+  readonly clusterSize?: number;
+  /** The source's own: content ID, adapter type, geometry, lazy refcounts are carried over where they mean something. */
+  readonly details: Disk['details'];
+  /** Kept as a backing file rather than flattened: as the new image is to name it. */
+  readonly backing?: { readonly reference: string; readonly format: string };
+}
+
+/**
+ * Writes a disk in a format. What the source's map calls zero or hole is not stored; data that turns out to be all
+ * zeros is not either. The output's bytes depend on the source's content and on the options, never on threads,
+ * time or chance.
+ */
+export interface ImageWriter {
+  /** qemu-img's name of the format. */
+  readonly format: string;
+  /** The first is the default. */
+  readonly subformats: readonly string[];
+  readonly compressions: readonly ImageCompression[];
+  /** Whether `write` works on an output that is sequential, for these options. */
+  canStream(options: WriterOptions): boolean;
+  /** @throws ImgoptError `usage` for options that the format does not know */
+  write(source: BlockSource, output: ImageOutput, options: WriterOptions, context: Context): Promise<void>;
+}
