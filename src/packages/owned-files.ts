@@ -23,6 +23,15 @@ export function sortedEntries(entries: Uint32Array): Uint32Array {
   return count === sorted.length ? sorted : sorted.slice(0, count);
 }
 
+/**
+ * True when a walk may enter the entry at this path: it is no link. A tree that cannot tell is asked for both
+ * readings of the path; a file passes that test, and has no entries to list.
+ */
+export function isRealDirectory(root: RootTree, path: string, entry: number): boolean {
+  if (entry < 0) return false;
+  return root.isDirectory === undefined ? root.lookup(path) === entry : root.isDirectory(entry);
+}
+
 /** Collects the entries of one package after the other; directories are remembered across packages. */
 export class OwnedFiles {
   private readonly root: RootTree;
@@ -80,17 +89,24 @@ export class OwnedFiles {
     this.addFile(folder, this.directory(folder), plain.slice(cut + 1));
   }
 
-  /** Adds everything below a directory, and itself; not into what `skip` says (paths). */
-  addTree(path: string, skip?: (path: string) => boolean): void {
-    const stack = [path];
+  /** True when there is a directory, and not a link to one, at the path. */
+  isDirectory(path: string): boolean {
+    return isRealDirectory(this.root, path, this.root.lookup(path, false));
+  }
+
+  /**
+   * Adds a directory and everything below it; what `isOther` says (of a path) is left out with all below it.
+   * Links are added, not followed, so the walk ends with the tree.
+   */
+  addTree(path: string, isOther?: (path: string) => boolean): void {
     this.add(this.root.lookup(path, false));
-    // A tree has no circles, and links are not followed below: `list` of a link's path would be.
+    const stack = [path];
     for (let at = stack.pop(); at !== undefined; at = stack.pop()) {
       for (const { name, entry } of this.root.list(at)) {
-        const inner = at === '/' ? `/${name}` : `${at}/${name}`;
-        if (skip?.(inner) === true) continue;
+        const inner = `${at}/${name}`;
+        if (isOther?.(inner) === true) continue;
         this.add(entry);
-        if (this.root.lookup(inner, true) === entry) stack.push(inner);
+        if (isRealDirectory(this.root, inner, entry)) stack.push(inner);
       }
     }
   }

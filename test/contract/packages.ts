@@ -126,7 +126,10 @@ export function packageDatabaseContract(
         expect(codes).toEqual([]);
         expect(packages.length).toBeGreaterThan(0);
         expectSound(database, root, packages);
-        const keys = packages.map((one) => `${one.name}\0${one.architecture ?? ''}\0${one.version}`);
+        // The same version may be installed in several places: then the section tells them apart.
+        const keys = packages.map(
+          (one) => `${one.name}\0${one.architecture ?? ''}\0${one.version}\0${one.section ?? ''}`,
+        );
         expect(keys).toEqual([...keys].sort());
         expect(new Set(keys).size).toBe(keys.length);
       });

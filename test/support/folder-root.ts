@@ -12,6 +12,7 @@ import { FILE_TYPE, type FileTable, FileTableBuilder } from '../../src/core/file
 export interface TestRoot extends RootTree {
   readonly table: FileTable;
   child(directory: number, name: string | Uint8Array): number;
+  isDirectory(entry: number): boolean;
 }
 
 type Content = () => Uint8Array;
@@ -55,6 +56,10 @@ class TableRoot implements TestRoot {
 
   child(directory: number, name: string | Uint8Array): number {
     return this.table.child(directory, name);
+  }
+
+  isDirectory(entry: number): boolean {
+    return entry >= 0 && this.table.isDirectory(entry);
   }
 
   list(path: string): { name: string; entry: number }[] {
@@ -112,8 +117,11 @@ export function memoryRoot(
   return new TableRoot(builder.build(), links, contents);
 }
 
-/** The tree of a folder on this machine; contents are read when they are asked for. */
-export function folderRoot(folder: string): TestRoot {
+/**
+ * The tree of a folder on this machine; contents are read when they are asked for.
+ * @param at absolute path that the folder has in the guest, when it is not its root
+ */
+export function folderRoot(folder: string, at = ''): TestRoot {
   const builder = new FileTableBuilder();
   const links = new Map<number, string>();
   const contents = new Map<number, Content>();
@@ -146,7 +154,14 @@ export function folderRoot(folder: string): TestRoot {
       for (const inner of readdirSync(path)) walk(join(path, inner), entry, inner);
     }
   };
-  walk(folder, -1, '');
+  let parent = -1;
+  const steps = at.split('/');
+  for (const step of steps.slice(0, -1)) {
+    const entry = builder.add(parent, encode(step));
+    builder.set(entry, FILE_TYPE.directory, 0o755, 0, 0, 2, 4096, 4096, 0, 0);
+    parent = entry;
+  }
+  walk(folder, parent, steps.at(-1)!);
   return new TableRoot(builder.build(), links, contents);
 }
 

@@ -16,6 +16,8 @@ export interface RootTree {
    * not followed; -1 when there is none. Constant time: what a package database asks for every file.
    */
   child?(directory: number, name: string | Uint8Array): number;
+  /** True for a directory, and not for a link to one: what a walk may enter. Without it paths are compared. */
+  isDirectory?(entry: number): boolean;
   /** Contents of many files at once, read in disk order; the result keeps the order of `paths`. */
   readMany(paths: readonly string[]): Promise<(Uint8Array | undefined)[]>;
 }
