@@ -9,6 +9,7 @@
 import type { Context } from '../../../core/contracts/context.ts';
 import type { BlockSource } from '../../../core/contracts/source.ts';
 import { isArtifactError } from '../../../core/errors.ts';
+import { MAX_REREAD_BLOCKS } from '../../../core/limits.ts';
 import { viewOf } from '../../../core/record.ts';
 
 /** One read: large enough that the cost per read vanishes, small enough that a few in flight stay in cache. */
@@ -62,8 +63,8 @@ export function doubled<T extends Float64Array | Uint32Array | Int32Array | Uint
 export interface RunVisitor {
   /** `count` blocks of run `run`, from its block `offset` on, stand at byte `at` of `view` and `bytes`. */
   visit(run: number, offset: number, count: number, view: DataView, at: number, bytes: Uint8Array): void;
-  /** Block `offset` of run `run` could not be read. */
-  lost(run: number, offset: number, message: string): void;
+  /** `count` blocks of run `run`, from its block `offset` on, could not be read. */
+  lost(run: number, offset: number, count: number, message: string): void;
 }
 
 interface Job {
@@ -82,6 +83,7 @@ export async function readRuns(
 ): Promise<void> {
   const jobBlocks = Math.max(1, JOB_BYTES / blockSize);
   const gapBlocks = GAP_BYTES / blockSize;
+  const held = Math.floor(source.size / blockSize);
   // Pieces: (run, offset in the run, count) within a job.
   const pieces = {
     run: new Uint32Array(64),
@@ -93,7 +95,13 @@ export async function readRuns(
   let job: Job | undefined;
   for (const run of runs.byPlace()) {
     const first = runs.start[run]!;
-    const length = runs.length[run]!;
+    let length = runs.length[run]!;
+    // What a truncated source does not hold is lost in one piece, not block by block.
+    if (first + length > held) {
+      const rest = Math.min(length, first + length - held);
+      length -= rest;
+      visitor.lost(run, length, rest, 'it lies past the end of what holds the filesystem');
+    }
     for (let offset = 0; offset < length; ) {
       const at = first + offset;
       if (job === undefined || at > job.end + gapBlocks || at < job.start || at >= job.start + jobBlocks) {
@@ -115,7 +123,9 @@ export async function readRuns(
   }
 
   const inFlight = Math.min(jobs.length, MAX_IN_FLIGHT, Math.max(MIN_IN_FLIGHT, context.threads * 2));
-  const buffers = Array.from({ length: inFlight }, () => new Uint8Array(jobBlocks * blockSize));
+  // No larger than the largest job: reading one inode must not cost half a mebibyte of zeroing.
+  const jobBytes = jobs.reduce((most, { start, end }) => Math.max(most, end - start), 0) * blockSize;
+  const buffers = Array.from({ length: inFlight }, () => new Uint8Array(jobBytes));
   // Promises never reject, so that none is left unobserved when an earlier one ends the scan.
   const pending: Promise<unknown>[] = [];
   const begin = (index: number): void => {
@@ -127,6 +137,7 @@ export async function readRuns(
     );
   };
   for (let index = 0; index < inFlight; index++) begin(index);
+  let lostBlocks = 0;
   try {
     for (let index = 0; index < jobs.length; index++) {
       const error = await pending[index % inFlight];
@@ -135,7 +146,10 @@ export async function readRuns(
       const bytes = buffers[index % inFlight]!;
       const view = viewOf(bytes);
       let lost: Map<number, string> | undefined;
-      if (error !== undefined) lost = await readSingly(source, blockSize, current, bytes, error);
+      if (error !== undefined) {
+        lost = await readSingly(source, blockSize, current, bytes, error, lostBlocks < MAX_REREAD_BLOCKS);
+        lostBlocks += lost.size;
+      }
       const lastPiece = jobs[index + 1]?.firstPiece ?? pieces.count;
       for (let piece = current.firstPiece; piece < lastPiece; piece++) {
         const run = pieces.run[piece]!;
@@ -146,7 +160,7 @@ export async function readRuns(
         else {
           for (let block = 0; block < length; block++) {
             const message = lost.get(inJob + block);
-            if (message !== undefined) visitor.lost(run, offset + block, message);
+            if (message !== undefined) visitor.lost(run, offset + block, 1, message);
             else visitor.visit(run, offset + block, 1, view, (inJob + block) * blockSize, bytes);
           }
         }
@@ -158,17 +172,22 @@ export async function readRuns(
   }
 }
 
-/** Repeats a failed read block by block; returns what is lost, by block of the job. */
+/** Repeats a failed read block by block, unless too much is lost already; returns what is lost, by block of the job. */
 async function readSingly(
   source: BlockSource,
   blockSize: number,
   job: Job,
   bytes: Uint8Array,
   error: unknown,
+  again: boolean,
 ): Promise<Map<number, string>> {
   if (!isArtifactError(error)) throw error;
   const lost = new Map<number, string>();
   for (let block = 0; block < job.end - job.start; block++) {
+    if (!again) {
+      lost.set(block, error.message);
+      continue;
+    }
     try {
       const target = bytes.subarray(block * blockSize, (block + 1) * blockSize);
       await source.read(target, (job.start + block) * blockSize);
