@@ -6,18 +6,26 @@
  * the analyzers to sum over its entries. File lists name paths as they stand in the package, so `/lib/x` must be
  * found in `/usr/lib` on a merged system, and a diverted file under the name it was diverted to.
  *
- * Spec: dpkg(1), dpkg-query(1), deb-control(5), dpkg-divert(1); apt's extended_states as apt-mark(8) shows it.
+ * A removed package whose configuration files stayed (`config-files`) still owns them, as `dpkg -S` says; it has
+ * no installed size, for what was declared is gone.
+ *
+ * Spec: dpkg(1), dpkg-query(1), deb-control(5), dpkg-divert(1); apt's extended_states as apt-mark(8) shows it;
+ * status, updates and names of lists as dpkg's lib/dpkg/dbmodify.c, dump.c and infodb-format.c have them.
  */
 import type { Context } from '../../core/contracts/context.ts';
 import type { Package, PackageDatabase, RootTree } from '../../core/contracts/package.ts';
+import { corrupt } from '../../core/errors.ts';
+import { MAX_PACKAGES } from '../../core/limits.ts';
 import { comparePackages, OwnedFiles } from '../owned-files.ts';
 import { readParagraphs } from './deb822.ts';
+import { type Diversions, readDiversions } from './diversions.ts';
+import { addList, type FileList, readLists } from './lists.ts';
 import { parseFlat, parseRelations } from './relations.ts';
 
 const ADMIN = '/var/lib/dpkg';
 const STATUS = `${ADMIN}/status`;
 const STATUS_FOLDER = `${ADMIN}/status.d`;
-const INFO = `${ADMIN}/info`;
+const UPDATES_FOLDER = `${ADMIN}/updates`;
 const EXTENDED_STATES = '/var/lib/apt/extended_states';
 
 const FIELDS = new Set([
@@ -45,14 +53,15 @@ export const dpkgPackages: PackageDatabase = {
   manager: 'dpkg',
   markers: [STATUS, STATUS_FOLDER],
   async read(root, context) {
-    const paragraphs = await readStatus(root);
+    const paragraphs = (await readStatus(root)).filter(isPresent);
     const automatic = await readAutomatic(root);
-    const lists = await readLists(root, paragraphs);
-    const diversions = await readDiversions(root);
+    const lists = await readLists(root, paragraphs.map(ownerOf), [`${ADMIN}/info`, STATUS_FOLDER]);
+    const diversions: Diversions = readDiversions(await root.read(`${ADMIN}/diversions`));
     const files = new OwnedFiles(root);
     const packages = paragraphs.map((fields, index) => {
-      const name = fields.get('package')!;
-      addList(lists[index], name, files, diversions);
+      context.signal.throwIfAborted();
+      const list = lists[index];
+      if (list !== undefined) addList(list, fields.get('package')!, files, diversions);
       return toPackage(fields, automatic, files.take());
     });
     reportMissingLists(paragraphs, lists, context);
@@ -64,9 +73,7 @@ type Fields = Map<string, string>;
 
 /** What was never installed or is wholly purged leaves a paragraph behind, but is no package. */
 function isPresent(fields: Fields): boolean {
-  if (!fields.has('package')) return false;
-  const state = stateOf(fields);
-  return state !== 'not-installed';
+  return stateOf(fields) !== 'not-installed';
 }
 
 /** Third word of Status; status.d has no Status and means installed. */
@@ -74,19 +81,36 @@ function stateOf(fields: Fields): string {
   return fields.get('status')?.split(/\s+/)[2] ?? 'installed';
 }
 
-async function readStatus(root: RootTree): Promise<Fields[]> {
-  const found: Fields[] = [];
-  const keep = (fields: Fields): void => {
-    if (isPresent(fields)) found.push(fields);
+/** What the names of a package's files in info/ are made of. */
+function ownerOf(fields: Fields): { name: string; architecture: string; isMultiArch: boolean } {
+  return {
+    name: fields.get('package')!,
+    architecture: fields.get('architecture') ?? '',
+    isMultiArch: fields.get('multi-arch') === 'same',
   };
-  const status = await root.read(STATUS);
-  if (status !== undefined) readParagraphs(status, FIELDS, keep);
+}
+
+/** Paragraphs of packages. A later one of the same package and architecture replaces the earlier. */
+async function readStatus(root: RootTree): Promise<Fields[]> {
+  const found = new Map<string, Fields>();
+  const keep = (fields: Fields): void => {
+    const name = fields.get('package');
+    if (name === undefined || name === '') return;
+    found.set(`${name}:${fields.get('architecture') ?? ''}`, fields);
+    if (found.size > MAX_PACKAGES) throw corrupt('DPKG_PACKAGES', `more than ${MAX_PACKAGES} packages`);
+  };
+  const read = (bytes: Uint8Array | undefined): void => {
+    if (bytes !== undefined) readParagraphs(bytes, FIELDS, keep);
+  };
+  read(await root.read(STATUS));
+  // What dpkg had done and not yet merged into status when the machine stopped; names are numbers, in order.
+  const updates = root.list(UPDATES_FOLDER).filter(({ name }) => /^\d+$/.test(name));
+  for (const bytes of await root.readMany(updates.map(({ name }) => `${UPDATES_FOLDER}/${name}`)))
+    read(bytes);
   // Beside `<package>` distroless keeps `<package>.md5sums`.
   const names = root.list(STATUS_FOLDER).filter(({ name }) => !name.endsWith('.md5sums'));
-  for (const bytes of await root.readMany(names.map(({ name }) => `${STATUS_FOLDER}/${name}`))) {
-    if (bytes !== undefined) readParagraphs(bytes, FIELDS, keep);
-  }
-  return found;
+  for (const bytes of await root.readMany(names.map(({ name }) => `${STATUS_FOLDER}/${name}`))) read(bytes);
+  return [...found.values()];
 }
 
 /** `name:architecture` → Auto-Installed. Undefined without apt's file: then nobody knows. */
@@ -105,66 +129,6 @@ async function readAutomatic(root: RootTree): Promise<Map<string, boolean> | und
   return automatic;
 }
 
-/** dpkg names the list of a `Multi-Arch: same` package `name:architecture.list`. */
-function listNames(fields: Fields): string[] {
-  const name = fields.get('package')!;
-  const qualified = `${name}:${fields.get('architecture') ?? ''}.list`;
-  return fields.get('multi-arch') === 'same' ? [qualified, `${name}.list`] : [`${name}.list`, qualified];
-}
-
-/** Each package's list, or undefined where there is none (config files only, distroless). */
-async function readLists(root: RootTree, paragraphs: readonly Fields[]): Promise<(Uint8Array | undefined)[]> {
-  const there = new Set(root.list(INFO).map(({ name }) => name));
-  const names = paragraphs.map((fields) => listNames(fields).find((name) => there.has(name)));
-  const wanted = names.flatMap((name) => (name === undefined ? [] : [`${INFO}/${name}`]));
-  const contents = await root.readMany(wanted);
-  let next = 0;
-  return names.map((name) => (name === undefined ? undefined : contents[next++]));
-}
-
-interface Diversion {
-  readonly to: string;
-  /** The package whose own file keeps the name; `:` stands for the local administrator. */
-  readonly by: string;
-}
-
-/** /var/lib/dpkg/diversions: three lines each, the path, where it goes, and who diverts it. */
-async function readDiversions(root: RootTree): Promise<Map<string, Diversion>> {
-  const diversions = new Map<string, Diversion>();
-  const bytes = await root.read(`${ADMIN}/diversions`);
-  if (bytes === undefined) return diversions;
-  const lines = new TextDecoder().decode(bytes).split('\n');
-  for (let i = 0; i + 2 < lines.length; i += 3)
-    diversions.set(lines[i]!, { to: lines[i + 1]!, by: lines[i + 2]! });
-  return diversions;
-}
-
-const LF = 10;
-const SLASH = 47;
-const decoder = new TextDecoder();
-
-/** Adds every path of a list; lists come in directory order, so the folder of the last line is usually right. */
-function addList(
-  list: Uint8Array | undefined,
-  name: string,
-  files: OwnedFiles,
-  diversions: ReadonlyMap<string, Diversion>,
-): void {
-  if (list === undefined) return;
-  for (let at = 0; at < list.length; ) {
-    let end = list.indexOf(LF, at);
-    if (end < 0) end = list.length;
-    if (list[at] === SLASH) {
-      const path = decoder.decode(list.subarray(at, end));
-      const diversion = diversions.size === 0 ? undefined : diversions.get(path);
-      files.addPath(
-        diversion !== undefined && diversion.by !== name ? diversion.to : path === '/.' ? '/' : path,
-      );
-    }
-    at = end + 1;
-  }
-}
-
 function toPackage(
   fields: Fields,
   automatic: Map<string, boolean> | undefined,
@@ -173,7 +137,8 @@ function toPackage(
   const name = fields.get('package')!;
   const architecture = fields.get('architecture') ?? null;
   const state = stateOf(fields);
-  const size = Number(fields.get('installed-size'));
+  const size = Number(fields.get('installed-size') || Number.NaN);
+  const isInstalled = state !== 'config-files';
   const requires = [...parseRelations(fields.get('pre-depends')), ...parseRelations(fields.get('depends'))];
   const provides = parseFlat(fields.get('provides'));
   return {
@@ -181,8 +146,7 @@ function toPackage(
     name,
     version: fields.get('version') ?? '',
     architecture,
-    installedSize:
-      fields.has('installed-size') && Number.isSafeInteger(size * 1024) && size >= 0 ? size * 1024 : null,
+    installedSize: isInstalled && Number.isSafeInteger(size * 1024) && size >= 0 ? size * 1024 : null,
     automatic: automatic === undefined ? null : (automatic.get(`${name}:${architecture ?? ''}`) ?? false),
     state: state === 'installed' ? null : state,
     essential: fields.get('essential') === 'yes' || fields.get('protected') === 'yes',
@@ -206,7 +170,7 @@ function toPackage(
 /** A database whose lists were deleted still names packages, but nobody can say what they occupy. */
 function reportMissingLists(
   paragraphs: readonly Fields[],
-  lists: readonly (Uint8Array | undefined)[],
+  lists: readonly (FileList | undefined)[],
   context: Context,
 ): void {
   const missing = paragraphs.filter(
