@@ -1,0 +1,70 @@
+/**
+ * `imgopt analyze` beside Sleuth Kit's `fls -r -l` and debugfs's `ls -lR` over the same filesystem.
+ *
+ *   npm run bench:analyze            needs bench/make-debian.sh's output in IMGOPT_BENCH_DATA (default bench/data)
+ *
+ * The peers get the bare filesystem and only list it; imgopt opens the qcow2, finds the partitions, reads the
+ * package database and writes the whole report. A second image of a million files shows how the cost grows.
+ */
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { alternate, IMGOPT, median, ROOT, row, sample } from './support/alternate.ts';
+
+const data = process.env.IMGOPT_BENCH_DATA ?? join(ROOT, 'bench', 'data');
+const runs = Number(process.env.IMGOPT_BENCH_RUNS ?? 7);
+const at = (name: string): string => join(data, name);
+const shell = (line: string): void => void execFileSync('bash', ['-euc', line], { stdio: 'inherit' });
+
+mkdirSync(data, { recursive: true });
+if (!existsSync(at('disk.raw'))) shell(`${join(ROOT, 'bench', 'make-debian.sh')} '${data}'`);
+if (!existsSync(at('disk.qcow2')))
+  shell(`qemu-img convert -O qcow2 '${at('disk.raw')}' '${at('disk.qcow2')}'`);
+if (!existsSync(at('million.ext4'))) makeMillion();
+
+process.stdout.write(
+  '| work | imgopt | peer | ratio | bar | imgopt peak memory |\n|---|---|---|---|---|---|\n',
+);
+const report = `${IMGOPT} analyze --json --no-progress '${at('disk.qcow2')}'`;
+const fls = alternate(report, `fls -r -l '${at('root.ext4')}'`, runs);
+process.stdout.write(
+  `${row('analyze --json, 6 GiB qcow2, against fls -r -l', fls, '≤ 1.00, aim 0.45; < 250 MB')}\n`,
+);
+const debugfs = alternate(report, `debugfs -R 'ls -lR /' '${at('root.ext4')}' 2>/dev/null; true`, runs);
+process.stdout.write(`${row('the same against debugfs', debugfs, '-')}\n`);
+const start = alternate(`${IMGOPT} --version`, `${process.execPath} -e 0`, runs);
+process.stdout.write(`${row('imgopt --version against node -e 0', start, '≤ 1.5 × + 150 ms')}\n`);
+
+sample(`${IMGOPT} analyze --json --no-progress '${at('million.ext4')}'`);
+const small = Array.from({ length: runs }, () => sample(report));
+const large = Array.from({ length: 3 }, () =>
+  sample(`${IMGOPT} analyze --json --no-progress '${at('million.ext4')}'`),
+);
+const files = Number(
+  execFileSync('bash', ['-c', `${report} | jq '.totals.files + .totals.directories + .totals.symlinks'`], {
+    encoding: 'utf8',
+  }),
+);
+const perFile = (samples: readonly { seconds: number }[], count: number): number =>
+  (median(samples.map((one) => one.seconds)) / count) * 1e6;
+process.stdout.write(
+  `\n${files} entries: ${perFile(small, files).toFixed(1)} µs each; 1,000,000 files: ${perFile(large, 1_000_000).toFixed(1)} µs each, ` +
+    `peak ${Math.round(Math.max(...large.map((one) => one.memory)) / 1e6)} MB (bar: no more per file; < 700 MB)\n`,
+);
+
+/** A million small files in a thousand directories, written by debugfs into an empty filesystem: no mount. */
+function makeMillion(): void {
+  const script = at('million.cmd');
+  const lines: string[] = [];
+  writeFileSync(at('tiny'), 'x\n');
+  for (let directory = 0; directory < 1000; directory++) {
+    lines.push(`mkdir d${directory}`, `cd d${directory}`);
+    for (let file = 0; file < 1000; file++) lines.push(`write ${at('tiny')} f${file}`);
+    lines.push('cd /');
+  }
+  writeFileSync(script, lines.join('\n'));
+  shell(`truncate -s 8G '${at('million.ext4')}.part'
+    mke2fs -q -F -t ext4 -O ^has_journal -N 1100000 '${at('million.ext4')}.part'
+    debugfs -w -f '${script}' '${at('million.ext4')}.part' >/dev/null 2>&1
+    mv '${at('million.ext4')}.part' '${at('million.ext4')}'; rm '${script}' '${at('tiny')}'`);
+}
