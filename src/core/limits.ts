@@ -60,6 +60,9 @@ export const MAX_FSTAB_BYTES = 1 * MiB;
 /** Symbolic links followed for one path: Linux's MAXSYMLINKS. */
 export const MAX_SYMLINKS = 40;
 
+/** Blocks read one by one after a large read failed, before large pieces are given up: seconds, not minutes. */
+export const MAX_REREAD_BLOCKS = 16384;
+
 /** Extents held at once when files are located on disk, 40 bytes each: a file of a terabyte in 256 KiB pieces. */
 export const MAX_FILE_EXTENTS = 4 * 1024 * 1024;
 

@@ -333,4 +333,47 @@ describeWithTools(['mke2fs', 'debugfs', 'dumpe2fs', 'e2fsck', 'blkid'], 'ext aga
       await again.close();
     });
   }
+
+  it('goes on with the backup of a damaged superblock, but drops nothing', async () => {
+    const image = join(folder, 'backup');
+    await runTool('mke2fs', ['-q', '-F', '-t', 'ext4', '-b', '1024', '-d', tree, image, '48M']);
+    const names = (await open(image)).table.count;
+    const file = openSync(image, 'r+');
+    writeSync(file, Buffer.alloc(100, 0xee), 0, 100, 1024 + 0x78);
+    closeSync(file);
+    const { filesystem, table, log, close } = await open(image);
+    expect(log.list()).toMatchObject([{ code: 'IMGOPT_EXT_SUPERBLOCK_CHECKSUM', severity: 'error' }]);
+    expect(table.count).toBe(names);
+    expect(filesystem.state).toBe('needs-recovery');
+    await expect(filesystem.unusedExtents()).rejects.toThrow('its superblock is damaged');
+    await close();
+  });
+
+  it('counts the block of multi-mount protection as metadata', async () => {
+    const image = join(folder, 'mmp');
+    await runTool('mke2fs', ['-q', '-F', '-t', 'ext4', '-O', 'mmp', '-d', tree, image, '48M']);
+    const { filesystem, table, log, close } = await open(image);
+    const { text, blockSize } = await dumpe2fs(image);
+    const block = Number(/^MMP block number:\s+(\d+)/m.exec(text)![1]);
+    const metadata = await filesystem.metadataExtents();
+    expect(metadata.contains(block * blockSize)).toBe(true);
+    let allocated = 0;
+    for (let entry = 0; entry < table.count; entry++) {
+      if (table.isCounted(entry) && !table.isDirectory(entry)) allocated += table.allocated[entry]!;
+    }
+    expect(filesystem.size - (await filesystem.unusedExtents()).total - metadata.total).toBe(allocated);
+    expect(log.list()).toEqual([]);
+    await close();
+  });
+
+  it('calls an external journal by its name', async () => {
+    const image = join(folder, 'journal');
+    await runTool('mke2fs', ['-q', '-F', '-O', 'journal_dev', image, '4M']);
+    const source = await openFileSource(image);
+    expect(extDriver.probe(await readProbe(source))!.type).toBe(
+      (await runTool('blkid', ['-p', '-o', 'value', '-s', 'TYPE', image])).trim(),
+    );
+    await expect(open(image)).rejects.toThrow('journal_dev');
+    await source.close();
+  });
 });

@@ -39,7 +39,8 @@ export const extDriver: FilesystemDriver = {
   async open(source, context) {
     const found = await readSuperblock(source, context);
     const { geometry } = found;
-    const reasons = recoveryReasons(geometry);
+    // Nobody keeps the state of a backup up to date.
+    const reasons = found.isBackup ? ['its superblock is damaged'] : recoveryReasons(geometry);
     if (geometry.blocks * geometry.blockSize > source.size) {
       context.report(
         'error',
@@ -47,9 +48,11 @@ export const extDriver: FilesystemDriver = {
         `the superblock counts ${geometry.blocks * geometry.blockSize} bytes, ${source.size} are there`,
       );
     }
-    for (const reason of reasons) context.report('warning', 'EXT_NEEDS_RECOVERY', reason);
+    if (!found.isBackup) {
+      for (const reason of reasons) context.report('warning', 'EXT_NEEDS_RECOVERY', reason);
+    }
     const groups = await readGroups(source, geometry, context);
-    return new ExtFilesystem({ source, context, geometry, groups }, reasons, found.isBackup);
+    return new ExtFilesystem({ source, context, geometry, groups }, reasons);
   },
 };
 
@@ -62,7 +65,9 @@ async function readSuperblock(
     return { geometry: parseSuperblock(bytes), isBackup: false };
   } catch (error) {
     // Only a superblock that contradicts itself is worth looking for another; a missing feature stays missing.
-    if (!(error instanceof ImgoptError) || error.family !== 'corrupt') throw error;
+    // An unknown checksum type may itself be damage, because nothing then vouches for the field.
+    if (!(error instanceof ImgoptError)) throw error;
+    if (error.family !== 'corrupt' && error.code !== 'IMGOPT_EXT_CHECKSUM_TYPE') throw error;
     for (const offset of BACKUP_OFFSETS) {
       if (offset + SUPERBLOCK_SIZE > source.size) continue;
       try {
@@ -104,10 +109,10 @@ class ExtFilesystem implements Filesystem {
   private readonly reasons: readonly string[];
   private findings: ScanFindings | undefined;
 
-  constructor(volume: Volume, reasons: readonly string[], isBackup: boolean) {
+  constructor(volume: Volume, reasons: readonly string[]) {
     const { geometry, source } = volume;
     this.volume = volume;
-    this.reasons = isBackup ? [...reasons, 'its superblock is damaged'] : reasons;
+    this.reasons = reasons;
     this.type = geometry.type;
     this.label = geometry.label;
     this.uuid = geometry.uuid;

@@ -19,11 +19,13 @@ const PIECES_IN_FLIGHT = 32;
 /** Content of a regular file (or of a symbolic link's block). @throws `unsupported` when it is encrypted */
 export async function openFile(volume: Volume, number: number): Promise<BlockSource> {
   const raw = await readInode(volume, number);
+  if (raw.inode.links === 0) throw corrupt('EXT_INODE_DELETED', 'the file is deleted');
+  if (!Number.isSafeInteger(raw.inode.size))
+    throw corrupt('EXT_FILE_SIZE', `its size is ${raw.inode.size} bytes`);
   const kind = raw.inode.mode & S_IFMT;
   if (kind !== S_IFREG && kind !== S_IFLNK) {
     throw corrupt('EXT_NOT_A_FILE', 'is neither a regular file nor a symbolic link');
   }
-  if (raw.inode.links === 0) throw corrupt('EXT_INODE_DELETED', 'the file is deleted');
   if (raw.inode.flags & INODE_FLAG.encrypted) {
     throw unsupported('EXT_ENCRYPTED', 'its content is encrypted by the filesystem');
   }

@@ -5,11 +5,10 @@
  */
 import type { Context } from '../../../core/contracts/context.ts';
 import type { BlockSource } from '../../../core/contracts/source.ts';
-import { type ImgoptError, isArtifactError } from '../../../core/errors.ts';
 import { ExtentSet } from '../../../core/extents.ts';
-import { viewOf } from '../../../core/record.ts';
 import { groupChecksum, groupChecksum16 } from './checksum.ts';
 import { BG, COMPAT, GROUP, INCOMPAT, RO_COMPAT, SUPERBLOCK_OFFSET, SUPERBLOCK_SIZE } from './layout.ts';
+import { RunList, readRuns } from './reads.ts';
 import { type Geometry, hasCompat, hasGroupChecksums, hasIncompat, hasRoCompat } from './superblock.ts';
 
 /** Group descriptors in columns. Block numbers are not yet checked against the filesystem's size. */
@@ -134,35 +133,35 @@ export async function readGroups(source: BlockSource, geometry: Geometry, contex
     damaged: new Uint8Array(count),
     wideChecksums: wide,
   };
-  // Outside meta_bg the table is contiguous: read in as few pieces as its block numbers allow.
-  for (let index = 0; index < geometry.descriptorBlocks; ) {
-    const first = descriptorBlock(geometry, index);
-    let length = 1;
-    while (
-      index + length < geometry.descriptorBlocks &&
-      length * blockSize < 1024 * 1024 &&
-      descriptorBlock(geometry, index + length) === first + length
-    ) {
-      length++;
+  const runs = new RunList();
+  const firstIndex: number[] = [];
+  for (let index = 0; index < geometry.descriptorBlocks; index++) {
+    const block = descriptorBlock(geometry, index);
+    const last = runs.count - 1;
+    // Outside meta_bg the table is contiguous.
+    if (last >= 0 && runs.start[last]! + runs.length[last]! === block) runs.length[last]! += 1;
+    else {
+      runs.add(block, 1);
+      firstIndex.push(index);
     }
-    const bytes = new Uint8Array(length * blockSize);
-    const from = index * perBlock;
-    const to = Math.min(count, (index + length) * perBlock);
-    try {
-      await source.read(bytes, first * blockSize);
-      const view = viewOf(bytes);
-      for (let group = from; group < to; group++) {
-        readDescriptor(geometry, groups, group, view, (group - from) * descriptorSize, context);
-      }
-    } catch (error) {
-      if (!isArtifactError(error)) throw error;
-      groups.damaged.fill(1, from, to);
-      context
-        .at(`group descriptors ${from} to ${to - 1}`)
-        .report('error', 'EXT_GROUPS_UNREADABLE', (error as ImgoptError).message);
-    }
-    index += length;
   }
+  const groupsOf = (run: number, offset: number, blocks: number): [number, number] => {
+    const from = (firstIndex[run]! + offset) * perBlock;
+    return [from, Math.min(count, from + blocks * perBlock)];
+  };
+  await readRuns(source, blockSize, runs, context, {
+    visit(run, offset, blocks, view, at) {
+      const [from, to] = groupsOf(run, offset, blocks);
+      for (let group = from; group < to; group++) {
+        readDescriptor(geometry, groups, group, view, at + (group - from) * descriptorSize, context);
+      }
+    },
+    lost(run, offset, blocks, message) {
+      const [from, to] = groupsOf(run, offset, blocks);
+      groups.damaged.fill(1, from, to);
+      context.at(`group descriptors ${from} to ${to - 1}`).report('error', 'EXT_GROUPS_UNREADABLE', message);
+    },
+  });
   return groups;
 }
 

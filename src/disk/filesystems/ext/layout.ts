@@ -5,7 +5,7 @@
  * Superblock and group descriptors are read as records; inodes, extents and directory entries are read in hot
  * loops, so they appear as offsets.
  */
-import { ascii, bytes, record, u8, u16le, u32le, u64le } from '../../../core/record.ts';
+import { ascii, bytes, record, u8, u16le, u32le } from '../../../core/record.ts';
 
 export const SUPERBLOCK_OFFSET = 1024;
 export const SUPERBLOCK_SIZE = 1024;
@@ -43,7 +43,8 @@ export const superblockRecord = record(
     s_blocks_count_hi: u32le(0x150),
     s_free_blocks_count_hi: u32le(0x158),
     s_flags: u32le(0x160),
-    s_mmp_block: u64le(0x168),
+    s_mmp_block_lo: u32le(0x168),
+    s_mmp_block_hi: u32le(0x16c),
     s_checksum_type: u8(0x175),
     s_usr_quota_inum: u32le(0x240),
     s_grp_quota_inum: u32le(0x244),

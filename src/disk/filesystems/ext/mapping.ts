@@ -157,7 +157,7 @@ export class BlockMapper {
           if (index.isExtents) this.decodeExtentBlock(index, view, at);
           else this.decodeIndirect(index, view, at);
         },
-        lost: (run, _offset, message) => {
+        lost: (run, _offset, _count, message) => {
           const { owner, block } = level[run]!;
           this.failed(owner, corrupt('EXT_INDEX_UNREADABLE', `block ${block} of its block map: ${message}`));
         },

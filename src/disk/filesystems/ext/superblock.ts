@@ -295,7 +295,7 @@ export function parseSuperblock(bytes: Uint8Array): Geometry {
         )
       : [],
     orphanFileInode: (features.compat & COMPAT.orphan_file) !== 0 ? s.s_orphan_file_inum : 0,
-    mmpBlock: (features.incompat & INCOMPAT.mmp) !== 0 ? s.s_mmp_block : 0,
+    mmpBlock: (features.incompat & INCOMPAT.mmp) !== 0 ? s.s_mmp_block_lo + s.s_mmp_block_hi * 2 ** 32 : 0,
     seed,
   };
 }

@@ -73,7 +73,7 @@ export async function unusedExtents(volume: Volume): Promise<ExtentSet> {
         free.add(first + start * clusterBlocks, (end - start) * clusterBlocks);
       });
     },
-    lost: (run, _offset, message) => {
+    lost: (run, _offset, _count, message) => {
       throw corrupt('EXT_BITMAP_UNREADABLE', message, { where: [`group ${groupOf[run]}`, 'block bitmap'] });
     },
   });

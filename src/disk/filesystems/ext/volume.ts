@@ -51,7 +51,7 @@ export async function readInodes(
   }
   await readRuns(volume.source, geometry.blockSize, runs, volume.context, {
     visit: (run, _offset, _count, view, at) => visit(wanted[run]!, view, at + offsets[run]!),
-    lost: (run, _offset, message) => lost(wanted[run]!, message),
+    lost: (run, _offset, _count, message) => lost(wanted[run]!, message),
   });
 }
 
