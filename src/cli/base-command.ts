@@ -5,6 +5,7 @@
 import { availableParallelism } from 'node:os';
 import { Command, Flags } from '@oclif/core';
 import { DiagnosticLog, RunContext } from '../core/context.ts';
+import type { Contribution, Drivers } from '../core/contracts/registry.ts';
 import { EXIT } from '../core/errors.ts';
 import { failureJson, failureLine, toFailure, wantsStack } from './errors.ts';
 import { createProgress, progressMode } from './progress.ts';
@@ -82,6 +83,26 @@ export abstract class BaseCommand extends Command {
       threads: flags.threads ?? availableParallelism(),
       progress: createProgress(progressMode(!flags.quiet && !flags['no-progress'])),
     });
+  }
+
+  /**
+   * Built-in drivers and what plugins contribute through the hook `imgopt:contribute`. oclif swallows what a hook
+   * throws; here it is shown, and the rest goes on without that plugin.
+   */
+  protected async drivers(): Promise<Drivers> {
+    const [{ createRegistry }, { successes, failures }] = await Promise.all([
+      import('../registry.ts'),
+      this.config.runHook('imgopt:contribute', {}),
+    ]);
+    for (const { plugin, error } of failures) {
+      const message = `${error.message}; its drivers are missing: update or remove it`;
+      process.stderr.write(
+        `${failureLine({ exitCode: 0, code: 'IMGOPT_PLUGIN_FAILED', where: [plugin.name], message })}\n`,
+      );
+    }
+    return createRegistry(
+      successes.map(({ plugin, result }) => ({ owner: plugin.name, contribution: result as Contribution })),
+    );
   }
 
   /** What standard output is. A pipe counts as 120 columns without colour; COLUMNS overrides. */

@@ -51,14 +51,14 @@ export default class Analyze extends BaseCommand {
     ]);
     const plans = planOutputs(flags.format ?? [], flags.output ?? [], this.jsonEnabled());
     for (const { path } of plans) if (path !== null) await assertWritable(path, flags.force);
-    const [{ inspect }, { createRegistry }, { createReport }] = await Promise.all([
+    const [{ inspect }, drivers, { createReport }] = await Promise.all([
       import('../inspect/inspect.ts'),
-      import('../registry.ts'),
+      this.drivers(),
       import('../analyzers/report.ts'),
     ]);
     const context = this.createContext(flags);
     const inspection = await inspect(args.artifact, context, {
-      drivers: createRegistry(),
+      drivers,
       followOutside: flags['follow-outside'],
     });
     try {

@@ -24,6 +24,8 @@ export interface CliOptions {
   readonly cwd?: string;
   readonly env?: Record<string, string>;
   readonly input?: Uint8Array | string;
+  /** Started instead of bin/run.js. */
+  readonly program?: string;
   /** Called with the running process: to send a signal. */
   readonly started?: (kill: (signal: NodeJS.Signals) => void) => void;
 }
@@ -35,7 +37,7 @@ export function imgopt(args: readonly string[], options: CliOptions = {}): Promi
     const base: Record<string, string> = {};
     for (const [key, value] of Object.entries({ PATH, HOME, TMPDIR }))
       if (value !== undefined) base[key] = value;
-    const child = spawn(process.execPath, [join(ROOT, 'bin', 'run.js'), ...args], {
+    const child = spawn(process.execPath, [options.program ?? join(ROOT, 'bin', 'run.js'), ...args], {
       cwd: options.cwd ?? ROOT,
       env: { ...base, ...options.env },
       stdio: ['pipe', 'pipe', 'pipe'],
