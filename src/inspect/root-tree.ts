@@ -225,7 +225,7 @@ export class MountedTree implements RootTree {
 
   /** One that cannot be read is reported and undefined: it costs its own package and not the others. */
   async readMany(paths: readonly string[]): Promise<(Uint8Array | undefined)[]> {
-    const result = new Array<Uint8Array | undefined>(paths.length);
+    const result = new Array<Uint8Array | undefined>(paths.length).fill(undefined);
     const wanted: { at: number; entry: number }[] = [];
     let total = 0;
     for (const [at, path] of paths.entries()) {

@@ -1,0 +1,89 @@
+/** Filesystems from a map of paths, for the root tree and for inspections without real drivers. */
+import type { Filesystem, FilesystemDriver } from '../../src/core/contracts/filesystem.ts';
+import { corrupt } from '../../src/core/errors.ts';
+import { ExtentSet } from '../../src/core/extents.ts';
+import { FILE_TYPE, type FileTableBuilder } from '../../src/core/file-table.ts';
+import { memorySource } from '../../src/sources/memory.ts';
+
+/** `{ link }` is a symbolic link, null a directory, `{ broken }` a file that cannot be read. */
+export type Tree = Readonly<
+  Record<string, string | { readonly link: string } | { readonly broken: true } | null>
+>;
+
+const encoder = new TextEncoder();
+
+export function fakeFilesystem(tree: Tree, more: Partial<Filesystem> = {}): Filesystem {
+  const contents = new Map<number, Tree[string]>();
+  return {
+    type: 'fake',
+    label: null,
+    uuid: null,
+    state: 'clean',
+    blockSize: 4096,
+    size: 1 << 20,
+    features: [],
+    usage: () => ({ used: 4096, unused: (1 << 20) - 4096 }),
+    async scan(builder: FileTableBuilder) {
+      const known = new Map<string, number>();
+      let inode = 2;
+      const add = (path: string, value: Tree[string]): number => {
+        const existing = known.get(path);
+        if (existing !== undefined) return existing;
+        const cut = path.lastIndexOf('/');
+        const parent = path === '' ? -1 : add(path.slice(0, cut), null);
+        const entry = builder.add(parent, encoder.encode(path.slice(cut + 1)));
+        const size = typeof value === 'string' ? value.length : 4096;
+        const isLink = value !== null && typeof value === 'object' && 'link' in value;
+        const type = value === null ? FILE_TYPE.directory : isLink ? FILE_TYPE.symlink : FILE_TYPE.file;
+        builder.set(entry, type, 0o755, 0, 0, 1, size, 4096, inode, 0);
+        contents.set(inode++, value);
+        known.set(path, entry);
+        return entry;
+      };
+      add('', null);
+      for (const [path, value] of Object.entries(tree)) add(path, value);
+    },
+    async open(inode) {
+      const value = contents.get(inode);
+      if (typeof value !== 'string')
+        throw corrupt('FAKE_BROKEN', 'cannot be read', { where: [`inode ${inode}`] });
+      return memorySource(encoder.encode(value));
+    },
+    async readLink(inode) {
+      const value = contents.get(inode);
+      if (value === null || typeof value !== 'object' || !('link' in value))
+        throw corrupt('FAKE_LINK', 'is no link');
+      return encoder.encode(value.link);
+    },
+    unusedExtents: async () => ExtentSet.of(8192, 1 << 20),
+    metadataExtents: async () => ExtentSet.of(0, 4096),
+    ...more,
+  };
+}
+
+/** A driver that knows volumes by their first bytes, `FAKE` and a name, and opens `filesystems[name]`. */
+export function fakeDriver(filesystems: Readonly<Record<string, Filesystem>>): FilesystemDriver {
+  const nameOf = (head: Uint8Array) =>
+    /^FAKE (\w+)/.exec(Buffer.from(head.subarray(0, 64)).toString('latin1'))?.[1];
+  return {
+    name: 'fake',
+    probe({ head }) {
+      const name = nameOf(head);
+      const one = name === undefined ? undefined : filesystems[name];
+      if (one === undefined) return undefined;
+      return {
+        certainty: 'certain',
+        description: 'fake',
+        type: one.type,
+        usage: 'filesystem',
+        label: one.label,
+        uuid: one.uuid,
+      };
+    },
+    async open(source) {
+      const head = new Uint8Array(64);
+      await source.read(head, 0);
+      return filesystems[nameOf(head)!]!;
+    },
+  };
+}
