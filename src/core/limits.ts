@@ -100,20 +100,8 @@ export const MAX_FAT_CLUSTERS = 128 * 1024 * 1024;
 /** FAT: a directory holds at most 65,536 entries of 32 bytes (fatgen103). */
 export const MAX_FAT_DIRECTORY_BYTES = 2 * MiB;
 
-/** A zstd window that is decoded without being asked for: as `zstd -d`, 128 MiB. */
-export const DEFAULT_ZSTD_WINDOW_LOG = 27;
+/** A zstd frame up to this content size is decoded whole in memory, several at once; ours are 4 to 128 MiB. */
+export const MAX_ZSTD_FRAME_IN_MEMORY = 32 * MiB;
 
-/** Largest zstd window that can be asked for: 2 GiB, the reference decoder's limit. */
-export const MAX_ZSTD_WINDOW_LOG = 31;
-
-/** A zstd frame that is decoded whole in memory, one per thread; larger ones are streamed. */
-export const MAX_WHOLE_FRAME_BYTES = 64 * MiB;
-
-/** Seek table or frame index held in memory: 16 Mi frames are 128 TiB at 8 MiB each. */
-export const MAX_ZSTD_FRAMES = 16 * 1024 * 1024;
-
-/** A gzip member's header: extra field, name and comment; real ones are under 1 KiB. */
-export const MAX_GZIP_HEADER_BYTES = 256 * KiB;
-
-/** Decoded frames that a compressed source keeps. */
-export const FRAME_CACHE_BYTES = 64 * MiB;
+/** Frames of one zstd file whose places are kept for random access: 4 TiB in frames of 4 MiB, 16 bytes each. */
+export const MAX_ZSTD_FRAMES = 1024 * 1024;
