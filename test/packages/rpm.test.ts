@@ -286,6 +286,18 @@ describe('damage', () => {
     await expect(readPackages(rpmPackages, root)).rejects.toMatchObject({ code: 'IMGOPT_RPM_BDB_OVERFLOW' });
   });
 
+  it('says when a hash page is lost: its overflow pages belong to nobody', async () => {
+    const bytes = Buffer.from(fixtureBytes('rpm/el8/Packages'));
+    const page = bytes.readUInt32LE(20);
+    for (let at = page; at < bytes.length; at += page) if (bytes[at + 25] === 13) bytes[at + 25] = 0;
+    const { packages, codes } = await readPackages(
+      rpmPackages,
+      memoryRoot({ '/var/lib/rpm/Packages': bytes }),
+    );
+    expect(packages).toEqual([]);
+    expect(codes).toEqual(['IMGOPT_RPM_BDB_ORPHANS']);
+  });
+
   it('verifies the checksum of an NDB blob', async () => {
     const bytes = Buffer.from(fixtureBytes('rpm/sle15/Packages.db'));
     bytes[bytes.indexOf('BlbS') + 5000]! ^= 1;

@@ -67,17 +67,29 @@ function geometryOf(bytes: Uint8Array): Geometry {
   return { little: isLittle, pageSize: pagesize, pages: last_pgno + 1 };
 }
 
-/** Yields the header blobs of a Packages file, in page order; throws `corrupt` or `unsupported` (`RPM_BDB_…`). */
-export function* bdbBlobs(bytes: Uint8Array): Generator<Uint8Array> {
+/**
+ * Yields the header blobs of a Packages file, in page order; throws `corrupt` or `unsupported` (`RPM_BDB_…`).
+ * @param reportOrphans told how many overflow pages belong to no item, when there are any: the file counts its
+ *   records nowhere, so this is how a lost hash page shows
+ */
+export function* bdbBlobs(bytes: Uint8Array, reportOrphans: (pages: number) => void): Generator<Uint8Array> {
   const geometry = geometryOf(bytes);
   const { little, pageSize, pages } = geometry;
   const pageHead = little ? bdbPageLittle : bdbPageBig;
   const view = viewOf(bytes);
   const used = new Uint8Array(pages);
+  let overflowPages = 0;
   for (let page = 1; page < pages; page++) {
     const start = page * pageSize;
     const { type, entries } = pageHead.read(bytes, start);
-    if (type !== BDB_PAGE.hash && type !== BDB_PAGE.hashUnsorted) continue;
+    if (type === BDB_PAGE.overflow) {
+      overflowPages++;
+      continue;
+    }
+    if (type === BDB_PAGE.free || type === P_HASHMETA) continue;
+    if (type !== BDB_PAGE.hash && type !== BDB_PAGE.hashUnsorted) {
+      throw corrupt('RPM_BDB_PAGE', `page ${page} has type ${type}, which no hash file has`);
+    }
     const indexEnd = BDB_PAGE_OVERHEAD + entries * 2;
     if (indexEnd > pageSize) throw corrupt('RPM_BDB_PAGE', `page ${page} claims ${entries} items`);
     // Items are laid down from the page's end: each ends where the one before it begins.
@@ -106,6 +118,8 @@ export function* bdbBlobs(bytes: Uint8Array): Generator<Uint8Array> {
       end = at;
     }
   }
+  const orphans = overflowPages - used.reduce((sum, one) => sum + one, 0);
+  if (orphans > 0) reportOrphans(orphans);
 }
 
 function overflow(

@@ -124,7 +124,7 @@ export const bdbPageBig = record('Berkeley DB page', {
 /** Bytes before a page's item index, when pages have neither checksum nor encryption. */
 export const BDB_PAGE_OVERHEAD = 26;
 /** `P_HASH_UNSORTED` is what Berkeley DB before 4.6 wrote. */
-export const BDB_PAGE = { hashUnsorted: 2, overflow: 7, hash: 13 } as const;
+export const BDB_PAGE = { free: 0, hashUnsorted: 2, overflow: 7, hash: 13 } as const;
 /** Types of the items on a hash page. */
 export const BDB_ITEM = { keyData: 1, duplicate: 2, offPage: 3, offDuplicate: 4 } as const;
 /** HOFFPAGE: type, three unused bytes, first page, length. */

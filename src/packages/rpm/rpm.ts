@@ -59,7 +59,7 @@ export const rpmPackages: PackageDatabase = {
         await readReasons(root, context.at('rpm')),
         await protectedNames(root),
       );
-      await eachBlob(root, path, bytes, (blob) => reader.add(blob));
+      await eachBlob(root, path, bytes, context.at(path), (blob) => reader.add(blob));
       return reader.finish();
     });
   },
@@ -80,11 +80,23 @@ function findDatabases(root: RootTree): string[] {
   return found;
 }
 
-async function eachBlob(root: RootTree, path: string, bytes: Uint8Array, visit: Visit): Promise<void> {
+async function eachBlob(
+  root: RootTree,
+  path: string,
+  bytes: Uint8Array,
+  context: Context,
+  visit: Visit,
+): Promise<void> {
   // An installer may leave an empty file: a database without packages.
   if (bytes.length === 0) return;
   if (path.endsWith('/Packages')) {
-    for (const blob of bdbBlobs(bytes)) visit(blob);
+    const reportOrphans = (pages: number) =>
+      context.report(
+        'warning',
+        'RPM_BDB_ORPHANS',
+        `${pages} pages belong to no package: some may be missing`,
+      );
+    for (const blob of bdbBlobs(bytes, reportOrphans)) visit(blob);
   } else if (path.endsWith('/Packages.db')) {
     for (const blob of ndbBlobs(bytes)) visit(blob);
   } else {
