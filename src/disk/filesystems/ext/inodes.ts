@@ -27,6 +27,8 @@ export const TRAIT = { encrypted: 1, eaInode: 2, badChecksum: 4, deleted: 8 } as
 
 const CHUNK_BITS = 12;
 const CHUNK = 1 << CHUNK_BITS;
+/** Slots at the start: 41 bytes each. */
+const MAX_INITIAL = 256 * 1024;
 
 /** FILE_TYPE by the top four bits of i_mode. */
 const TYPE_OF_MODE: readonly FileType[] = Array.from({ length: 16 }, (_, bits) => {
@@ -146,22 +148,34 @@ export function inlineContinuation(
 /** Inodes in use, by slot. */
 export class InodeColumns {
   count = 0;
-  number: Uint32Array<ArrayBuffer> = new Uint32Array(1024);
-  mode: Uint16Array<ArrayBuffer> = new Uint16Array(1024);
-  links: Uint16Array<ArrayBuffer> = new Uint16Array(1024);
-  traits: Uint8Array<ArrayBuffer> = new Uint8Array(1024);
-  uid: Uint32Array<ArrayBuffer> = new Uint32Array(1024);
-  gid: Uint32Array<ArrayBuffer> = new Uint32Array(1024);
-  size: Float64Array<ArrayBuffer> = new Float64Array(1024);
-  allocated: Float64Array<ArrayBuffer> = new Float64Array(1024);
-  modified: Float64Array<ArrayBuffer> = new Float64Array(1024);
+  number: Uint32Array<ArrayBuffer>;
+  mode: Uint16Array<ArrayBuffer>;
+  links: Uint16Array<ArrayBuffer>;
+  traits: Uint8Array<ArrayBuffer>;
+  uid: Uint32Array<ArrayBuffer>;
+  gid: Uint32Array<ArrayBuffer>;
+  size: Float64Array<ArrayBuffer>;
+  allocated: Float64Array<ArrayBuffer>;
+  modified: Float64Array<ArrayBuffer>;
   /** The table entry of the primary link; -1 while there is none. For directories: where children hang. */
-  entry: Int32Array<ArrayBuffer> = new Int32Array(1024);
+  entry: Int32Array<ArrayBuffer>;
   private readonly geometry: Geometry;
   private readonly chunks: (Int32Array | undefined)[] = [];
 
   constructor(geometry: Geometry) {
     this.geometry = geometry;
+    // As many as the superblock counts, so that nothing is copied while growing; it is a hint, and bounded.
+    const capacity = Math.min(MAX_INITIAL, Math.max(1024, geometry.inodes - geometry.freeInodes));
+    this.number = new Uint32Array(capacity);
+    this.mode = new Uint16Array(capacity);
+    this.links = new Uint16Array(capacity);
+    this.traits = new Uint8Array(capacity);
+    this.uid = new Uint32Array(capacity);
+    this.gid = new Uint32Array(capacity);
+    this.size = new Float64Array(capacity);
+    this.allocated = new Float64Array(capacity);
+    this.modified = new Float64Array(capacity);
+    this.entry = new Int32Array(capacity);
   }
 
   /** Slot of an inode, or -1 when it is not in use (or was not read). */

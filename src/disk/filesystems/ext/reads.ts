@@ -13,7 +13,7 @@ import { MAX_REREAD_BLOCKS } from '../../../core/limits.ts';
 import { viewOf } from '../../../core/record.ts';
 
 /** One read: large enough that the cost per read vanishes, small enough that a few in flight stay in cache. */
-const JOB_BYTES = 512 * 1024;
+const JOB_BYTES = 256 * 1024;
 /** A gap that is cheaper to read than to skip. */
 const GAP_BYTES = 32 * 1024;
 const MIN_IN_FLIGHT = 2;
