@@ -105,3 +105,18 @@ export const MAX_ZSTD_FRAME_IN_MEMORY = 32 * MiB;
 
 /** Frames of one zstd file whose places are kept for random access: 4 TiB in frames of 4 MiB, 16 bytes each. */
 export const MAX_ZSTD_FRAMES = 1024 * 1024;
+
+/** A zstd window that is decoded without being asked for: as `zstd -d`, 128 MiB. */
+export const DEFAULT_ZSTD_WINDOW_LOG = 27;
+
+/** Largest zstd window that can be asked for: 2 GiB, the reference decoder's limit. */
+export const MAX_ZSTD_WINDOW_LOG = 31;
+
+/** A zstd frame up to this content size is decoded whole in memory, several at once; larger ones are streamed. */
+export const MAX_WHOLE_FRAME_BYTES = 32 * MiB;
+
+/** Frames of one zstd file whose places are kept for random access: 16 bytes each, 64 TiB in frames of 4 MiB. */
+export const MAX_ZSTD_FRAMES = 16 * 1024 * 1024;
+
+/** Decoded frames that a compressed source keeps. */
+export const FRAME_CACHE_BYTES = 64 * MiB;
