@@ -100,12 +100,6 @@ export const MAX_FAT_CLUSTERS = 128 * 1024 * 1024;
 /** FAT: a directory holds at most 65,536 entries of 32 bytes (fatgen103). */
 export const MAX_FAT_DIRECTORY_BYTES = 2 * MiB;
 
-/** A zstd frame up to this content size is decoded whole in memory, several at once; ours are 4 to 128 MiB. */
-export const MAX_ZSTD_FRAME_IN_MEMORY = 32 * MiB;
-
-/** Frames of one zstd file whose places are kept for random access: 4 TiB in frames of 4 MiB, 16 bytes each. */
-export const MAX_ZSTD_FRAMES = 1024 * 1024;
-
 /** A zstd window that is decoded without being asked for: as `zstd -d`, 128 MiB. */
 export const DEFAULT_ZSTD_WINDOW_LOG = 27;
 

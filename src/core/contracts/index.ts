@@ -7,5 +7,6 @@ export type * from './inspection.ts';
 export type * from './package.ts';
 export type * from './report.ts';
 export type * from './reporter.ts';
+export type * from './rule.ts';
 export type * from './source.ts';
 export type * from './writer.ts';

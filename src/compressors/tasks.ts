@@ -1,0 +1,311 @@
+/**
+ * What a worker does: one piece of bytes, compressed or decompressed by one synchronous call. Everything that
+ * decides the output's bytes is in the task, nothing in the worker, so it does not matter who does which.
+ *
+ * A piece is either a stretch of a file, which the worker reads itself (the bytes then never pass through the main
+ * thread), or bytes that were moved to it.
+ */
+import { readSync, writeSync } from 'node:fs';
+import {
+  constants,
+  crc32,
+  deflateRawSync,
+  deflateSync,
+  type ZstdOptions,
+  zstdCompressSync,
+  zstdDecompressSync,
+} from 'node:zlib';
+import { MAX_ZSTD_WINDOW_LOG } from '../core/limits.ts';
+import { HOLE_BYTES } from '../core/output-file.ts';
+import { dataRuns, isZero } from '../core/zeros.ts';
+import { DEFLATE_WINDOW_BYTES } from './gzip-layout.ts';
+import { readFrame } from './zstd-layout.ts';
+
+/** A stretch of an open file; descriptors belong to the process, so workers share them. */
+export interface FilePiece {
+  readonly fd: number;
+  readonly offset: number;
+  readonly length: number;
+}
+
+export type Piece = FilePiece | Uint8Array<ArrayBuffer>;
+
+/** Settings of one zstd frame; `windowLog` also turns on long-distance matching. */
+export interface ZstdFrameSettings {
+  readonly level: number;
+  readonly windowLog?: number | undefined;
+}
+
+/** Compress a piece to one zstd frame with content size and checksum. */
+export interface ZstdCompressTask extends ZstdFrameSettings {
+  readonly kind: 'zstd-frame';
+  readonly input: Piece;
+  /** Also return the CRC-32 of the input. */
+  readonly crc: boolean;
+}
+
+/** Compress a piece to deflate blocks that end on a byte (a sync flush), for joining into one stream. */
+export interface DeflateTask {
+  readonly kind: 'deflate-blocks';
+  readonly level: number;
+  readonly memLevel: number;
+  readonly input: Piece;
+  /** The bytes before: as bytes, or `previous` to read them from the file before the piece. */
+  readonly dictionary?: Uint8Array<ArrayBuffer> | 'previous';
+}
+
+/** Decode one zstd frame of known content size. */
+export interface ZstdDecompressTask {
+  readonly kind: 'zstd-decode';
+  readonly input: Piece;
+  readonly contentSize: number;
+  /** `return`: the bytes; `discard`: only verified; or written to a file at a position, zeros left out. */
+  readonly output:
+    | 'return'
+    | 'discard'
+    | { readonly fd: number; readonly position: number; readonly sparse: boolean };
+  readonly crc: boolean;
+}
+
+/**
+ * Compress each unit of the input for itself: clusters of qcow2, grains of VMDK. `deflate-raw` takes
+ * `windowBits` (qcow2: 12), `zlib` has its header (VMDK), `zstd` is a frame.
+ */
+export interface UnitsTask {
+  readonly kind: 'units';
+  readonly codec: 'deflate-raw' | 'zlib' | 'zstd';
+  readonly level: number;
+  readonly windowBits?: number;
+  readonly unit: number;
+  readonly input: Piece;
+}
+
+export type CodecTask = ZstdCompressTask | DeflateTask | ZstdDecompressTask | UnitsTask;
+
+/** A piece done. */
+export interface PieceResult {
+  /** All zeros: nothing was compressed, and `bytes` is empty. */
+  readonly zero: boolean;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Length of the piece, uncompressed. */
+  readonly length: number;
+  /** CRC-32 of the uncompressed bytes; 0 unless asked for, and for zeros. */
+  readonly crc: number;
+}
+
+export interface UnitsResult {
+  /** The compressed units one after another; units that stay as they are take no room here. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Per unit: compressed length, `UNIT_ZERO` or `UNIT_STORED` (did not shrink). */
+  readonly lengths: Int32Array<ArrayBuffer>;
+  /** The input, given back. */
+  readonly input: Uint8Array<ArrayBuffer>;
+}
+export const UNIT_ZERO = 0;
+export const UNIT_STORED = -1;
+
+export type ResultOf<T extends CodecTask> = T extends UnitsTask ? UnitsResult : PieceResult;
+
+/** Marks a file that ended before the piece did: it became shorter while it was read. */
+export const SHORT_READ = 'IMGOPT_SHORT_READ';
+/** Marks compressed input that does not decode. */
+export const BAD_FRAME = 'IMGOPT_BAD_FRAME';
+
+function failure(code: string, message: string): Error {
+  return Object.assign(new Error(message), { code });
+}
+
+const NOTHING = new Uint8Array(0);
+let scratch = Buffer.alloc(0);
+
+/** Reads into memory that the next piece reuses. */
+function readRange(fd: number, offset: number, length: number): Buffer {
+  if (scratch.length < length) scratch = Buffer.allocUnsafeSlow(length);
+  const target = scratch.subarray(0, length);
+  let done = 0;
+  while (done < length) {
+    const count = readSync(fd, target, done, length - done, offset + done);
+    if (count === 0) throw failure(SHORT_READ, `ends at ${offset + done}`);
+    done += count;
+  }
+  return target;
+}
+
+function bytesOf(piece: Piece): Uint8Array {
+  return piece instanceof Uint8Array ? piece : readRange(piece.fd, piece.offset, piece.length);
+}
+
+/** Room for the worst case, so that the one call never grows its output. */
+function bound(length: number): number {
+  return length + (length >> 7) + 1024;
+}
+
+function plain(bytes: Buffer): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.length);
+}
+
+/** One frame of `input`: content size in the header, checksum behind. */
+export function compressFrame(input: Uint8Array, settings: ZstdFrameSettings): Uint8Array<ArrayBuffer> {
+  const params: NonNullable<ZstdOptions['params']> = {
+    [constants.ZSTD_c_compressionLevel]: settings.level,
+    [constants.ZSTD_c_checksumFlag]: 1,
+    [constants.ZSTD_c_contentSizeFlag]: 1,
+  };
+  if (settings.windowLog !== undefined) {
+    params[constants.ZSTD_c_enableLongDistanceMatching] = 1;
+    params[constants.ZSTD_c_windowLog] = settings.windowLog;
+  }
+  return plain(zstdCompressSync(input, { chunkSize: bound(input.length), params }));
+}
+
+/** Deflate blocks of `input` ending on a byte, none of them the last of a stream. */
+export function deflateBlocks(
+  input: Uint8Array,
+  level: number,
+  memLevel: number,
+  dictionary?: Uint8Array,
+): Uint8Array<ArrayBuffer> {
+  return plain(
+    deflateRawSync(input, {
+      level,
+      memLevel,
+      chunkSize: bound(input.length),
+      finishFlush: constants.Z_SYNC_FLUSH,
+      ...(dictionary === undefined || dictionary.length === 0 ? {} : { dictionary }),
+    }),
+  );
+}
+
+function compressZstd(task: ZstdCompressTask): PieceResult {
+  const input = bytesOf(task.input);
+  const { length } = input;
+  if (isZero(input)) return { zero: true, bytes: NOTHING, length, crc: 0 };
+  return { zero: false, bytes: compressFrame(input, task), length, crc: task.crc ? crc32(input) : 0 };
+}
+
+function compressDeflate(task: DeflateTask): PieceResult {
+  const { input: piece } = task;
+  let input: Uint8Array;
+  let dictionary: Uint8Array | undefined;
+  if (piece instanceof Uint8Array) {
+    input = piece;
+    if (task.dictionary instanceof Uint8Array) dictionary = task.dictionary;
+  } else {
+    const before = task.dictionary === 'previous' ? Math.min(DEFLATE_WINDOW_BYTES, piece.offset) : 0;
+    const bytes = readRange(piece.fd, piece.offset - before, before + piece.length);
+    dictionary = bytes.subarray(0, before);
+    input = bytes.subarray(before);
+  }
+  const { length } = input;
+  if (isZero(input)) return { zero: true, bytes: NOTHING, length, crc: 0 };
+  const bytes = deflateBlocks(input, task.level, task.memLevel, dictionary);
+  return { zero: false, bytes, length, crc: crc32(input) };
+}
+
+function decompressZstd(task: ZstdDecompressTask): PieceResult {
+  const input = bytesOf(task.input);
+  const frame = readFrame(input);
+  if (frame === undefined || frame.end !== input.length || frame.contentSize !== task.contentSize) {
+    throw failure(BAD_FRAME, 'the frame is not what its table says');
+  }
+  let decoded: Buffer;
+  try {
+    // One byte more than promised, so that a frame that holds more is noticed.
+    decoded = zstdDecompressSync(input, {
+      chunkSize: Math.max(64, task.contentSize + 1),
+      maxOutputLength: task.contentSize + 1,
+      params: { [constants.ZSTD_d_windowLogMax]: MAX_ZSTD_WINDOW_LOG },
+    });
+  } catch (error) {
+    throw failure(BAD_FRAME, (error as Error).message);
+  }
+  const { length } = decoded;
+  if (length !== task.contentSize) {
+    throw failure(BAD_FRAME, `holds ${length} bytes, not the ${task.contentSize} of its header`);
+  }
+  const crc = task.crc ? crc32(decoded) : 0;
+  if (task.output === 'return') return { zero: false, bytes: plain(decoded), length, crc };
+  if (task.output !== 'discard') {
+    const { fd, position, sparse } = task.output;
+    const runs = sparse ? dataRuns(decoded, HOLE_BYTES, position) : [0, length];
+    for (let i = 0; i < runs.length; i += 2) {
+      for (let at = runs[i]!; at < runs[i + 1]!; )
+        at += writeSync(fd, decoded, at, runs[i + 1]! - at, position + at);
+    }
+  }
+  return { zero: false, bytes: NOTHING, length, crc };
+}
+
+function compressUnits(task: UnitsTask): UnitsResult {
+  const bytes = bytesOf(task.input);
+  const input = task.input instanceof Uint8Array ? task.input : new Uint8Array(bytes);
+  const { unit, level } = task;
+  const count = Math.ceil(input.length / unit);
+  const lengths = new Int32Array(count);
+  const parts: Uint8Array[] = [];
+  for (let i = 0; i < count; i++) {
+    const one = input.subarray(i * unit, Math.min(input.length, (i + 1) * unit));
+    if (isZero(one)) {
+      lengths[i] = UNIT_ZERO;
+      continue;
+    }
+    const options = {
+      level,
+      chunkSize: bound(unit),
+      ...(task.windowBits === undefined ? {} : { windowBits: task.windowBits }),
+    };
+    const packed =
+      task.codec === 'zstd'
+        ? zstdCompressSync(one, {
+            chunkSize: bound(unit),
+            params: { [constants.ZSTD_c_compressionLevel]: level },
+          })
+        : task.codec === 'zlib'
+          ? deflateSync(one, options)
+          : deflateRawSync(one, options);
+    if (packed.length >= one.length) {
+      lengths[i] = UNIT_STORED;
+      continue;
+    }
+    lengths[i] = packed.length;
+    parts.push(packed);
+  }
+  const joined = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    joined.set(part, at);
+    at += part.length;
+  }
+  return { bytes: joined, lengths, input };
+}
+
+/** Does a task here and now. @throws Error with `code` BAD_FRAME, SHORT_READ or one of the system's */
+export function performTask<T extends CodecTask>(task: T): ResultOf<T>;
+export function performTask(task: CodecTask): PieceResult | UnitsResult {
+  switch (task.kind) {
+    case 'zstd-frame':
+      return compressZstd(task);
+    case 'deflate-blocks':
+      return compressDeflate(task);
+    case 'zstd-decode':
+      return decompressZstd(task);
+    case 'units':
+      return compressUnits(task);
+  }
+}
+
+/** Buffers that move with a task to its worker. */
+export function taskTransfers(task: CodecTask): ArrayBuffer[] {
+  const moved: ArrayBuffer[] = [];
+  if (task.input instanceof Uint8Array) moved.push(task.input.buffer);
+  if (task.kind === 'deflate-blocks' && task.dictionary instanceof Uint8Array)
+    moved.push(task.dictionary.buffer);
+  return moved;
+}
+
+/** Buffers that move with a result back. */
+export function resultTransfers(result: PieceResult | UnitsResult): ArrayBuffer[] {
+  const moved = result.bytes.length > 0 ? [result.bytes.buffer] : [];
+  if ('input' in result) moved.push(result.input.buffer, result.lengths.buffer);
+  return moved;
+}

@@ -1,0 +1,306 @@
+/**
+ * Reads Zstandard streams of any number of frames, from anybody. The outline of a frame (see zstd-layout.ts) is
+ * cheap to follow without decoding, so every frame is cut out of the stream exactly: damage has a place, and what
+ * follows the last frame is noticed.
+ *
+ * A frame that tells its content size, and is not too large, is decoded whole by a worker: many at once, each
+ * writing into its own place of the output file. Anything else is decoded as a stream, in libuv's pool.
+ */
+import type { TransformOptions } from 'node:stream';
+import { constants, crc32, createZstdDecompress } from 'node:zlib';
+import type { ByteSink } from '../core/contracts/compressor.ts';
+import type { Context } from '../core/contracts/context.ts';
+import { corrupt, type ImgoptError, unreadable, unsupported } from '../core/errors.ts';
+import { DEFAULT_ZSTD_WINDOW_LOG, MAX_WHOLE_FRAME_BYTES, MAX_ZSTD_WINDOW_LOG } from '../core/limits.ts';
+import { formatSize } from '../core/size.ts';
+import { hex } from '../core/text.ts';
+import { ByteReader } from './byte-reader.ts';
+import { combineCrc32 } from './crc32.ts';
+import {
+  type DecodeOptions,
+  type DecodeResult,
+  type DecodeTarget,
+  OutputBound,
+  trailingGarbage,
+} from './decode.ts';
+import { CodecPool } from './pool.ts';
+import { BAD_FRAME, type PieceResult, type ZstdDecompressTask } from './tasks.ts';
+import {
+  BLOCK_HEADER_BYTES,
+  FRAME_CHECKSUM_BYTES,
+  type FrameHeader,
+  isSkippable,
+  MAX_FRAME_HEADER_BYTES,
+  magicOf,
+  readBlockHeader,
+  readFrameHeader,
+  SKIPPABLE_HEADER_BYTES,
+  ZSTD_MAGIC,
+} from './zstd-layout.ts';
+
+const STREAM_CHUNK_BYTES = 1024 * 1024;
+/** Compressed bytes are handed to a streaming decoder in at least this much. */
+const FEED_BYTES = 256 * 1024;
+
+interface Pending {
+  readonly at: number;
+  readonly storedLength: number;
+  readonly result: Promise<PieceResult>;
+}
+
+class ZstdDecoder {
+  private readonly reader: ByteReader;
+  private readonly target: DecodeTarget;
+  private readonly options: DecodeOptions;
+  private readonly pool: CodecPool;
+  private readonly context: Context;
+  private readonly bound: OutputBound;
+  private readonly pending: Pending[] = [];
+  private crc = 0;
+
+  constructor(
+    chunks: AsyncIterable<Uint8Array>,
+    target: DecodeTarget,
+    options: DecodeOptions,
+    pool: CodecPool,
+    context: Context,
+  ) {
+    this.reader = new ByteReader(chunks);
+    this.target = target;
+    this.options = options;
+    this.pool = pool;
+    this.context = context;
+    this.bound = new OutputBound(options.maxSize);
+  }
+
+  async decode(): Promise<DecodeResult> {
+    const { reader } = this;
+    try {
+      for (;;) {
+        this.context.signal.throwIfAborted();
+        const at = reader.offset;
+        const head = await reader.peek(MAX_FRAME_HEADER_BYTES);
+        if (head.length === 0 && at > 0) break;
+        const magic = magicOf(head);
+        if (magic === ZSTD_MAGIC) await this.frame(head, at);
+        else if (magic !== undefined && isSkippable(magic)) await this.skippable(head);
+        else if (at === 0) throw notZstd(magic);
+        else throw trailingGarbage(at);
+      }
+      await this.settle(0);
+    } finally {
+      await reader.close();
+    }
+    return { bytesIn: reader.offset, bytesOut: this.bound.bytes, crc: this.crc };
+  }
+
+  private async skippable(head: Uint8Array): Promise<void> {
+    if (head.length < SKIPPABLE_HEADER_BYTES) throw this.reader.truncated();
+    const length = new DataView(head.buffer, head.byteOffset).getUint32(4, true);
+    await this.reader.skip(SKIPPABLE_HEADER_BYTES + length);
+    this.options.onPiece?.(SKIPPABLE_HEADER_BYTES + length, 0);
+  }
+
+  private async frame(head: Uint8Array, at: number): Promise<void> {
+    const header = readFrameHeader(head);
+    if (header === undefined) throw this.reader.truncated();
+    this.checkWindow(header, at);
+    const { contentSize } = header;
+    if (contentSize === undefined || contentSize > MAX_WHOLE_FRAME_BYTES) {
+      await this.settle(0);
+      await this.stream(header, at, undefined, 0);
+      return;
+    }
+    // Blocks that hold little are legal, so compressed may be larger than content; but not without end.
+    let stored = new Uint8Array(contentSize + (contentSize >> 6) + 4096);
+    let used = header.headerLength;
+    await this.reader.readInto(stored, 0, used);
+    for (let isLast = false; !isLast; ) {
+      const blockHeader = await this.reader.peek(BLOCK_HEADER_BYTES);
+      if (blockHeader.length < BLOCK_HEADER_BYTES) throw this.reader.truncated();
+      const block = readBlockHeader(blockHeader);
+      const length = BLOCK_HEADER_BYTES + block.storedLength;
+      if (used + length + FRAME_CHECKSUM_BYTES > stored.length) {
+        await this.settle(0);
+        await this.stream(header, at, stored.subarray(0, used), used);
+        return;
+      }
+      await this.reader.readInto(stored, used, length);
+      used += length;
+      isLast = block.isLast;
+    }
+    if (header.hasChecksum) {
+      await this.reader.readInto(stored, used, FRAME_CHECKSUM_BYTES);
+      used += FRAME_CHECKSUM_BYTES;
+    }
+    // Room that was not used would travel along.
+    if (used < stored.length >> 1) stored = stored.slice(0, used);
+    await this.whole(stored.subarray(0, used), contentSize, at);
+  }
+
+  private async whole(stored: Uint8Array<ArrayBuffer>, contentSize: number, at: number): Promise<void> {
+    this.bound.add(contentSize);
+    const { file, discard } = this.target;
+    const output: ZstdDecompressTask['output'] =
+      file !== undefined
+        ? { fd: file.fd, position: file.reserve(contentSize), sparse: file.sparse }
+        : discard === true
+          ? 'discard'
+          : 'return';
+    const crc = this.options.crc === true;
+    const storedLength = stored.length;
+    const result = this.pool.run({ kind: 'zstd-decode', input: stored, contentSize, output, crc });
+    result.catch(() => {}); // awaited in its turn
+    this.pending.push({ at, storedLength, result });
+    await this.settle(this.pool.limit);
+  }
+
+  /** Waits, in order, until at most `remaining` frames are being decoded. */
+  private async settle(remaining: number): Promise<void> {
+    while (this.pending.length > remaining) {
+      const { at, storedLength, result } = this.pending.shift()!;
+      let piece: PieceResult;
+      try {
+        piece = await result;
+      } catch (error) {
+        const { code, message } = error as NodeJS.ErrnoException;
+        if (code !== BAD_FRAME) throw error;
+        throw damaged(at, message);
+      }
+      this.context.signal.throwIfAborted();
+      this.crc = combineCrc32(this.crc, piece.crc, piece.length);
+      this.options.onPiece?.(storedLength, piece.length);
+      if (piece.bytes.length > 0) await this.target.write(piece.bytes);
+    }
+  }
+
+  private checkWindow({ windowSize, contentSize }: FrameHeader, at: number): void {
+    const max = this.options.windowLogMax ?? DEFAULT_ZSTD_WINDOW_LOG;
+    // A frame smaller than its window needs no more memory than its content.
+    if (Math.min(windowSize, contentSize ?? Number.POSITIVE_INFINITY) <= 2 ** max) return;
+    const needed = Math.ceil(Math.log2(windowSize));
+    throw unsupported(
+      'ZSTD_WINDOW_TOO_LARGE',
+      `the frame at ${hex(at)} needs a window of ${formatSize(windowSize)}, more than the allowed ${formatSize(2 ** max)}`,
+      { advice: needed <= MAX_ZSTD_WINDOW_LOG ? `allow it with --long ${needed}` : 'no decoder supports it' },
+    );
+  }
+
+  /** Decodes a frame as a stream; `start` is what was already taken of it. */
+  private async stream(
+    header: FrameHeader,
+    at: number,
+    start: Uint8Array | undefined,
+    taken: number,
+  ): Promise<void> {
+    const { reader, options } = this;
+    const windowLog = Math.min(
+      MAX_ZSTD_WINDOW_LOG,
+      Math.max(DEFAULT_ZSTD_WINDOW_LOG, options.windowLogMax ?? 0),
+    );
+    const engine = createZstdDecompress({
+      chunkSize: STREAM_CHUNK_BYTES,
+      ...({ highWaterMark: 2 * STREAM_CHUNK_BYTES } satisfies TransformOptions),
+      params: { [constants.ZSTD_d_windowLogMax]: windowLog },
+    });
+    const put = (bytes: Uint8Array): Promise<void> | undefined => {
+      options.onPiece?.(bytes.length, 0);
+      if (engine.destroyed || engine.write(bytes)) return undefined;
+      return new Promise((resolve) => {
+        engine.once('drain', resolve).once('close', resolve);
+      });
+    };
+    const feed = async (): Promise<void> => {
+      let batch: Buffer = Buffer.alloc(0);
+      const give = async (length: number): Promise<void> => {
+        const bytes = await reader.read(length);
+        batch = batch.length === 0 ? Buffer.from(bytes.buffer, 0, length) : Buffer.concat([batch, bytes]);
+        if (batch.length < FEED_BYTES) return;
+        const full = batch;
+        batch = Buffer.alloc(0);
+        await put(full);
+      };
+      if (start === undefined) await give(header.headerLength);
+      else await put(start.slice(0, taken));
+      for (let isLast = false; !isLast; ) {
+        const blockHeader = await reader.peek(BLOCK_HEADER_BYTES);
+        if (blockHeader.length < BLOCK_HEADER_BYTES) throw reader.truncated();
+        const block = readBlockHeader(blockHeader);
+        await give(BLOCK_HEADER_BYTES + block.storedLength);
+        isLast = block.isLast;
+      }
+      if (header.hasChecksum) await give(FRAME_CHECKSUM_BYTES);
+      if (batch.length > 0) await put(batch);
+      engine.end();
+    };
+    let feedError: unknown;
+    const feeding = feed().catch((error: unknown) => {
+      feedError = error;
+      engine.destroy(error as Error);
+    });
+    let length = 0;
+    try {
+      for await (const output of engine) {
+        const bytes = output as Buffer;
+        this.context.signal.throwIfAborted();
+        this.bound.add(bytes.length);
+        length += bytes.length;
+        if (options.crc === true) this.crc = combineCrc32(this.crc, crc32(bytes), bytes.length);
+        options.onPiece?.(0, bytes.length);
+        await this.target.write(bytes);
+      }
+    } catch (error) {
+      if (feedError !== undefined) throw feedError;
+      if ((error as NodeJS.ErrnoException).code?.startsWith('ZSTD_') === true)
+        throw damaged(at, (error as Error).message);
+      throw error;
+    } finally {
+      engine.destroy();
+    }
+    await feeding;
+    if (feedError !== undefined) throw feedError;
+    if (header.contentSize !== undefined && length !== header.contentSize)
+      throw damaged(at, `holds ${length} bytes, not the ${header.contentSize} of its header`);
+  }
+}
+
+function damaged(at: number, message: string): ImgoptError {
+  return corrupt('ZSTD_CORRUPT', `the frame at ${hex(at)} is damaged: ${message}`, {
+    advice: 'copy or build it again',
+  });
+}
+
+function notZstd(magic: number | undefined): ImgoptError {
+  if (magic !== undefined && magic >= 0xfd2fb522 && magic < ZSTD_MAGIC)
+    return unsupported('ZSTD_LEGACY', 'was written by a version of zstd before 1.0');
+  return unreadable('NOT_ZSTD', 'is not a zstd stream');
+}
+
+/**
+ * Decodes all frames of a zstd stream.
+ * @throws ImgoptError `corrupt` for damage, truncation and what follows; `unsupported` for dictionaries and windows
+ * past `windowLogMax`; `unreadable` past `maxSize`
+ */
+export function decodeZstd(
+  chunks: AsyncIterable<Uint8Array>,
+  target: DecodeTarget,
+  options: DecodeOptions,
+  pool: CodecPool,
+  context: Context,
+): Promise<DecodeResult> {
+  return new ZstdDecoder(chunks, target, options, pool, context).decode();
+}
+
+/** `Compressor.decompress` of zstd. */
+export async function readZstd(
+  input: AsyncIterable<Uint8Array>,
+  output: ByteSink,
+  context: Context,
+): Promise<DecodeResult> {
+  const pool = new CodecPool({ threads: context.threads });
+  try {
+    return await decodeZstd(input, { write: output }, {}, pool, context);
+  } finally {
+    pool.close();
+  }
+}

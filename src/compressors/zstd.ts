@@ -1,0 +1,136 @@
+/**
+ * Zstandard in parallel: the input is cut into frames of a fixed size that depends on the level alone, each
+ * compressed for itself, with its content size and checksum; a seek table (Zstandard Seekable Format) follows as
+ * a skippable frame. Any zstd reads the result; readers that know the table, or walk the frames' headers, read any
+ * part of it without the rest, and decode frames in parallel.
+ *
+ * The price is that no match reaches across a cut. Frames are therefore several windows long, larger at the
+ * levels that have larger windows. Jobs of `zstd -T` overlap instead, which is smaller by a fraction of a percent
+ * at the same size of job, but cannot be decoded in parallel or from the middle.
+ *
+ * A frame of zeros is compressed once and repeated.
+ *
+ * Node's streaming compressor with ZSTD_c_nbWorkers is not used: on Node 24 it loses data
+ * (ERR_STREAM_PUSH_AFTER_EOF), and its output depends on timing.
+ */
+
+import type { ByteSink, CompressionCounts, Compressor } from '../core/contracts/compressor.ts';
+import type { Context } from '../core/contracts/context.ts';
+import { usage } from '../core/errors.ts';
+import { combineCrc32 } from './crc32.ts';
+import { type CompressionInput, piecesOf } from './pieces.ts';
+import { CodecPool, orderedMap } from './pool.ts';
+import { compressFrame, type Piece, type ZstdCompressTask } from './tasks.ts';
+import { readZstd } from './unzstd.ts';
+import { ZeroPieces } from './zero-pieces.ts';
+import { isSkippable, magicOf, SeekTable, ZSTD_MAGIC } from './zstd-layout.ts';
+
+const MiB = 1024 * 1024;
+export const ZSTD_LEVELS = { lowest: 1, highest: 22, standard: 3 } as const;
+/** Windows that `windowLog` may ask for; frames are at least a window, and several are in memory at once. */
+export const ZSTD_WINDOW_LOGS = { lowest: 10, highest: 27 } as const;
+
+export interface ZstdSettings {
+  readonly level: number;
+  readonly windowLog?: number | undefined;
+}
+
+/** Uncompressed size of a frame. */
+export function frameBytesOf({ level, windowLog }: ZstdSettings): number {
+  const byLevel = level <= 5 ? 4 * MiB : level <= 12 ? 8 * MiB : level <= 19 ? 16 * MiB : 64 * MiB;
+  return windowLog === undefined ? byLevel : Math.max(byLevel, 2 ** windowLog);
+}
+
+/** A pool for this work: long tasks are not handed out ahead. */
+export function zstdPool(threads: number, settings: ZstdSettings): CodecPool {
+  return new CodecPool({ threads, depth: frameBytesOf(settings) > 4 * MiB ? 1 : 2 });
+}
+
+function* tasksOf(
+  pieces: Iterable<Piece>,
+  settings: ZstdSettings,
+  crc: boolean,
+): Generator<ZstdCompressTask> {
+  for (const input of pieces) yield { kind: 'zstd-frame', ...settings, input, crc };
+}
+
+async function* tasksOfStream(
+  pieces: AsyncIterable<Piece>,
+  settings: ZstdSettings,
+  crc: boolean,
+): AsyncGenerator<ZstdCompressTask> {
+  for await (const input of pieces) yield { kind: 'zstd-frame', ...settings, input, crc };
+}
+
+function check({ level, windowLog }: ZstdSettings): void {
+  if (!Number.isInteger(level) || level < ZSTD_LEVELS.lowest || level > ZSTD_LEVELS.highest)
+    throw usage('BAD_LEVEL', `zstd has the levels 1 to 22, not ${level}`);
+  const { lowest, highest } = ZSTD_WINDOW_LOGS;
+  if (windowLog !== undefined && !(windowLog >= lowest && windowLog <= highest))
+    throw usage('BAD_WINDOW', `the window is ${lowest} to ${highest} (log2 of bytes), not ${windowLog}`);
+}
+
+/**
+ * Writes `input` as frames and a seek table.
+ * @param crc also compute the CRC-32 of the input, for a later verification
+ * @throws Error of tasks.ts when the input cannot be read; whatever `sink` throws
+ */
+export async function writeZstd(
+  input: CompressionInput,
+  sink: ByteSink,
+  settings: ZstdSettings,
+  pool: CodecPool,
+  context: Context,
+  onPiece: (bytesIn: number, bytesOut: number) => void = () => {},
+  crc = false,
+): Promise<CompressionCounts & { readonly crc: number }> {
+  check(settings);
+  const pieces = piecesOf(input, frameBytesOf(settings));
+  const tasks =
+    Symbol.asyncIterator in pieces ? tasksOfStream(pieces, settings, crc) : tasksOf(pieces, settings, crc);
+  const zeros = new ZeroPieces((bytes) => compressFrame(bytes, settings));
+  const table = new SeekTable();
+  let bytesIn = 0;
+  let bytesOut = 0;
+  let sum = 0;
+  const put = async (bytes: Uint8Array): Promise<void> => {
+    bytesOut += bytes.length;
+    await sink(bytes);
+  };
+  for await (const result of orderedMap(tasks, (one) => pool.run(one), pool.limit + 1)) {
+    context.signal.throwIfAborted();
+    const piece = result.zero ? zeros.of(result.length) : result;
+    table.add(piece.bytes.length, result.length);
+    bytesIn += result.length;
+    if (crc) sum = combineCrc32(sum, piece.crc, result.length);
+    await put(piece.bytes);
+    onPiece(result.length, piece.bytes.length);
+  }
+  if (bytesIn === 0) {
+    const empty = compressFrame(new Uint8Array(0), settings);
+    table.add(empty.length, 0);
+    await put(empty);
+  }
+  await put(table.toBytes());
+  return { bytesIn, bytesOut, crc: sum };
+}
+
+export const zstd: Compressor = {
+  name: 'zstd',
+  suffix: '.zst',
+  levels: ZSTD_LEVELS,
+  probe(head) {
+    const magic = magicOf(head);
+    return magic !== undefined && (magic === ZSTD_MAGIC || isSkippable(magic));
+  },
+  async compress(chunks, output, options, context) {
+    const settings = { level: options.level ?? ZSTD_LEVELS.standard, windowLog: options.windowLog };
+    const pool = zstdPool(context.threads, settings);
+    try {
+      return await writeZstd({ chunks }, output, settings, pool, context);
+    } finally {
+      pool.close();
+    }
+  },
+  decompress: readZstd,
+};
