@@ -32,9 +32,16 @@ function duration(seconds: number): string {
 }
 
 /** One state of a task as text: `label 1.2 GiB of 6.0 GiB, 410 MiB/s, 12 s left`. */
-export function describeProgress(label: string, done: number, total: number, elapsedMs: number): string {
+export function describeProgress(
+  label: string,
+  done: number,
+  total: number,
+  elapsedMs: number,
+  note?: string,
+): string {
   const rate = elapsedMs > 0 ? (done / elapsedMs) * 1000 : 0;
   const parts = [total > 0 ? `${formatSize(done)} of ${formatSize(total)}` : formatSize(done)];
+  if (note !== undefined) parts.push(note);
   if (rate > 0) parts.push(`${formatSize(Math.round(rate))}/s`);
   if (rate > 0 && total > done) parts.push(`${duration((total - done) / rate)} left`);
   return `${label} ${parts.join(', ')}`;
@@ -61,12 +68,12 @@ class ProgressLine implements ProgressTask {
     this.lastShown = this.started + (mode === 'bar' ? SHOW_AFTER_MS - REDRAW_MS : 0);
   }
 
-  advance(amount: number): void {
+  advance(amount: number, note?: string): void {
     this.done_ += amount;
     const at = this.now();
     if (at - this.lastShown < (this.mode === 'bar' ? REDRAW_MS : PLAIN_EVERY_MS)) return;
     this.lastShown = at;
-    const text = describeProgress(this.label, this.done_, this.total, at - this.started);
+    const text = describeProgress(this.label, this.done_, this.total, at - this.started, note);
     if (this.mode === 'plain') {
       this.output.write(`${text}\n`);
       return;

@@ -226,3 +226,12 @@ async function syncFolder(folder: string): Promise<void> {
     await handle.close();
   }
 }
+
+/** As after a rename: makes the removal of this name survive a power cut. @throws ImgoptError (system) */
+export async function syncFolderOf(path: string): Promise<void> {
+  try {
+    await syncFolder(dirname(path));
+  } catch (error) {
+    throw system(error, [path]);
+  }
+}

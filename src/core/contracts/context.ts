@@ -17,7 +17,8 @@ export interface Progress {
 }
 
 export interface ProgressTask {
-  advance(amount: number): void;
+  /** `note`: what else to show beside the amount: how much came out, say. */
+  advance(amount: number, note?: string): void;
   done(): void;
 }
 
