@@ -19,7 +19,7 @@ export interface Failure {
 }
 
 const NEW_ISSUE =
-  'report it at https://github.com/imgopt/imgopt/issues with the output of DEBUG=* and the same command';
+  "report it in the project's issue tracker, with this line and the output of the same command under DEBUG=*";
 
 /** Sorts any thrown value into a failure: ours, oclif's complaint about the call, an interrupt, or a bug. */
 export function toFailure(error: unknown): Failure {
