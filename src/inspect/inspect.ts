@@ -205,7 +205,12 @@ async function scan(stand: Stand, builder: FileTableBuilder, outer: RunContext):
   try {
     const filesystem = await stand.driver.open(stand.source, context);
     const isClean = filesystem.state === 'clean';
-    if (!isClean) {
+    // Some drivers know why, and have said so.
+    const place = context.where.join(' > ');
+    const isSaid = context.log
+      .list()
+      .some(({ code, where }) => where === place && code.endsWith('_NEEDS_RECOVERY'));
+    if (!isClean && !isSaid) {
       context.report(
         'warning',
         'NEEDS_RECOVERY',

@@ -14,7 +14,7 @@ import type { FilesystemDriver, FilesystemProbe } from '../core/contracts/filesy
 import type { DiskRegion, InspectedPartition } from '../core/contracts/inspection.ts';
 import type { Drivers } from '../core/contracts/registry.ts';
 import type { BlockSource } from '../core/contracts/source.ts';
-import { isArtifactError } from '../core/errors.ts';
+import { isArtifactError, locate } from '../core/errors.ts';
 import { type ByteRange, ExtentSet } from '../core/extents.ts';
 import { MAX_VOLUME_DEPTH } from '../core/limits.ts';
 import { formatSize } from '../core/size.ts';
@@ -141,7 +141,7 @@ async function exploreVolumes(
   found: Exploration,
 ): Promise<void> {
   const inner = context.at(system.name);
-  const layout = await system.open(place.source, inner);
+  const layout = await locate(system.name, () => system.open(place.source, inner));
   found.sectorSize ??= layout.sectorSize;
   const tables = ExtentSet.from(layout.tables).clip(0, place.source.size);
   const unused = ExtentSet.from(layout.unused).clip(0, place.source.size);
