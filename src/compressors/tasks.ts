@@ -9,6 +9,7 @@ import { readSync, writeSync } from 'node:fs';
 import {
   constants,
   crc32,
+  createZstdCompress,
   deflateRawSync,
   deflateSync,
   type ZstdOptions,
@@ -30,10 +31,13 @@ export interface FilePiece {
 
 export type Piece = FilePiece | Uint8Array<ArrayBuffer>;
 
-/** Settings of one zstd frame; `windowLog` also turns on long-distance matching. */
+/** Settings of one zstd frame. */
 export interface ZstdFrameSettings {
   readonly level: number;
+  /** log2 of the window; the level's own when not given. */
   readonly windowLog?: number | undefined;
+  /** Long-distance matching. */
+  readonly long?: boolean | undefined;
 }
 
 /** Compress a piece to one zstd frame with content size and checksum. */
@@ -76,6 +80,7 @@ export interface UnitsTask {
   readonly codec: 'deflate-raw' | 'zlib' | 'zstd';
   readonly level: number;
   readonly windowBits?: number;
+  readonly memLevel?: number;
   readonly unit: number;
   readonly input: Piece;
 }
@@ -118,21 +123,54 @@ function failure(code: string, message: string): Error {
 const NOTHING = new Uint8Array(0);
 let scratch = Buffer.alloc(0);
 
-/** Reads into memory that the next piece reuses. */
-function readRange(fd: number, offset: number, length: number): Buffer {
+/** Memory that the next piece reuses. */
+function scratchOf(length: number): Buffer {
   if (scratch.length < length) scratch = Buffer.allocUnsafeSlow(length);
-  const target = scratch.subarray(0, length);
+  return scratch.subarray(0, length);
+}
+
+function readInto(fd: number, target: Uint8Array, offset: number): void {
   let done = 0;
-  while (done < length) {
-    const count = readSync(fd, target, done, length - done, offset + done);
+  while (done < target.length) {
+    const count = readSync(fd, target, done, target.length - done, offset + done);
     if (count === 0) throw failure(SHORT_READ, `ends at ${offset + done}`);
     done += count;
   }
+}
+
+/** Reads into memory that the next piece reuses. */
+function readRange(fd: number, offset: number, length: number): Buffer {
+  const target = scratchOf(length);
+  readInto(fd, target, offset);
   return target;
 }
 
 function bytesOf(piece: Piece): Uint8Array {
   return piece instanceof Uint8Array ? piece : readRange(piece.fd, piece.offset, piece.length);
+}
+
+/** Stays in a core's cache. */
+const PROBE_BYTES = 256 * 1024;
+
+/**
+ * The bytes of a piece, or undefined when all of it is zero. Node does not tell where a file has holes; their zeros
+ * are read again and again into the same few pages, which is several times faster than filling a whole piece.
+ * @param before bytes in front of the piece that the result begins with
+ */
+function bytesUnlessZero(piece: Piece, before = 0): Uint8Array | undefined {
+  if (piece instanceof Uint8Array) return isZero(piece) ? undefined : piece;
+  const { fd, offset, length } = piece;
+  for (let at = 0; at < length; at += PROBE_BYTES) {
+    const size = Math.min(PROBE_BYTES, length - at);
+    if (isZero(readRange(fd, offset + at, size))) continue;
+    // What was found zero is not read again.
+    const whole = scratchOf(before + length);
+    whole.fill(0, before, before + at);
+    readInto(fd, whole.subarray(0, before), offset - before);
+    readInto(fd, whole.subarray(before + at), offset + at);
+    return whole;
+  }
+  return undefined;
 }
 
 /** Room for the worst case, so that the one call never grows its output. */
@@ -146,16 +184,72 @@ function plain(bytes: Buffer): Uint8Array<ArrayBuffer> {
 
 /** One frame of `input`: content size in the header, checksum behind. */
 export function compressFrame(input: Uint8Array, settings: ZstdFrameSettings): Uint8Array<ArrayBuffer> {
-  const params: NonNullable<ZstdOptions['params']> = {
-    [constants.ZSTD_c_compressionLevel]: settings.level,
+  return plain(zstdCompressSync(input, { chunkSize: bound(input.length), params: frameParams(settings) }));
+}
+
+function frameParams({ level, windowLog, long }: ZstdFrameSettings): NonNullable<ZstdOptions['params']> {
+  return {
+    [constants.ZSTD_c_compressionLevel]: level,
     [constants.ZSTD_c_checksumFlag]: 1,
     [constants.ZSTD_c_contentSizeFlag]: 1,
+    ...(windowLog === undefined ? {} : { [constants.ZSTD_c_windowLog]: windowLog }),
+    ...(long === true ? { [constants.ZSTD_c_enableLongDistanceMatching]: 1 } : {}),
   };
-  if (settings.windowLog !== undefined) {
-    params[constants.ZSTD_c_enableLongDistanceMatching] = 1;
-    params[constants.ZSTD_c_windowLog] = settings.windowLog;
+}
+
+/** Long frames are fed in this much: a native call cannot be interrupted. */
+const FEED_BYTES = 1024 * 1024;
+
+function isLongWork(task: ZstdCompressTask): boolean {
+  return task.level > 12 || task.input.length > 16 * FEED_BYTES;
+}
+
+/** The same bytes as `compressFrame`, fed in pieces, so that a thread can be ended between them. */
+async function compressZstdInPieces(task: ZstdCompressTask): Promise<PieceResult> {
+  const { input: piece } = task;
+  const { length } = piece;
+  const encoder = createZstdCompress({
+    params: frameParams(task),
+    pledgedSrcSize: length,
+    chunkSize: FEED_BYTES,
+  });
+  const parts: Buffer[] = [];
+  const finished = new Promise<void>((resolve, reject) => {
+    encoder.on('data', (part: Buffer) => parts.push(part));
+    encoder.on('end', resolve);
+    encoder.on('error', reject);
+  });
+  finished.catch(() => {}); // awaited at the end, or a write has thrown the same
+  const write = (bytes: Uint8Array): Promise<void> =>
+    new Promise((resolve, reject) => encoder.write(bytes, (error) => (error ? reject(error) : resolve())));
+  const zeros = new Uint8Array(FEED_BYTES);
+  // Leading zeros wait until something else comes: a frame of nothing else is not compressed at all.
+  let waiting = 0;
+  let isFed = false;
+  let crc = 0;
+  try {
+    for (let at = 0; at < length; at += FEED_BYTES) {
+      const size = Math.min(FEED_BYTES, length - at);
+      const bytes =
+        piece instanceof Uint8Array
+          ? piece.subarray(at, at + size)
+          : readRange(piece.fd, piece.offset + at, size);
+      if (task.crc) crc = crc32(bytes, crc);
+      if (!isFed && isZero(bytes)) {
+        waiting += size;
+        continue;
+      }
+      isFed = true;
+      for (; waiting > 0; waiting -= FEED_BYTES) await write(zeros);
+      await write(bytes);
+    }
+    if (!isFed && length > 0) return { zero: true, bytes: NOTHING, length, crc: 0 };
+    encoder.end();
+    await finished;
+  } finally {
+    encoder.destroy();
   }
-  return plain(zstdCompressSync(input, { chunkSize: bound(input.length), params }));
+  return { zero: false, bytes: plain(Buffer.concat(parts)), length, crc };
 }
 
 /** Deflate blocks of `input` ending on a byte, none of them the last of a stream. */
@@ -177,27 +271,21 @@ export function deflateBlocks(
 }
 
 function compressZstd(task: ZstdCompressTask): PieceResult {
-  const input = bytesOf(task.input);
-  const { length } = input;
-  if (isZero(input)) return { zero: true, bytes: NOTHING, length, crc: 0 };
+  const { length } = task.input;
+  const input = bytesUnlessZero(task.input);
+  if (input === undefined) return { zero: true, bytes: NOTHING, length, crc: 0 };
   return { zero: false, bytes: compressFrame(input, task), length, crc: task.crc ? crc32(input) : 0 };
 }
 
 function compressDeflate(task: DeflateTask): PieceResult {
   const { input: piece } = task;
-  let input: Uint8Array;
-  let dictionary: Uint8Array | undefined;
-  if (piece instanceof Uint8Array) {
-    input = piece;
-    if (task.dictionary instanceof Uint8Array) dictionary = task.dictionary;
-  } else {
-    const before = task.dictionary === 'previous' ? Math.min(DEFLATE_WINDOW_BYTES, piece.offset) : 0;
-    const bytes = readRange(piece.fd, piece.offset - before, before + piece.length);
-    dictionary = bytes.subarray(0, before);
-    input = bytes.subarray(before);
-  }
-  const { length } = input;
-  if (isZero(input)) return { zero: true, bytes: NOTHING, length, crc: 0 };
+  const { length } = piece;
+  const isFile = !(piece instanceof Uint8Array);
+  const before = isFile && task.dictionary === 'previous' ? Math.min(DEFLATE_WINDOW_BYTES, piece.offset) : 0;
+  const whole = bytesUnlessZero(piece, before);
+  if (whole === undefined) return { zero: true, bytes: NOTHING, length, crc: 0 };
+  const dictionary = task.dictionary instanceof Uint8Array ? task.dictionary : whole.subarray(0, before);
+  const input = whole.subarray(before);
   const bytes = deflateBlocks(input, task.level, task.memLevel, dictionary);
   return { zero: false, bytes, length, crc: crc32(input) };
 }
@@ -233,6 +321,7 @@ function decompressZstd(task: ZstdDecompressTask): PieceResult {
         at += writeSync(fd, decoded, at, runs[i + 1]! - at, position + at);
     }
   }
+  release(decoded);
   return { zero: false, bytes: NOTHING, length, crc };
 }
 
@@ -253,6 +342,7 @@ function compressUnits(task: UnitsTask): UnitsResult {
       level,
       chunkSize: bound(unit),
       ...(task.windowBits === undefined ? {} : { windowBits: task.windowBits }),
+      ...(task.memLevel === undefined ? {} : { memLevel: task.memLevel }),
     };
     const packed =
       task.codec === 'zstd'
@@ -280,11 +370,11 @@ function compressUnits(task: UnitsTask): UnitsResult {
 }
 
 /** Does a task here and now. @throws Error with `code` BAD_FRAME, SHORT_READ or one of the system's */
-export function performTask<T extends CodecTask>(task: T): ResultOf<T>;
-export function performTask(task: CodecTask): PieceResult | UnitsResult {
+export function performTask<T extends CodecTask>(task: T): ResultOf<T> | Promise<ResultOf<T>>;
+export function performTask(task: CodecTask): PieceResult | UnitsResult | Promise<PieceResult> {
   switch (task.kind) {
     case 'zstd-frame':
-      return compressZstd(task);
+      return isLongWork(task) ? compressZstdInPieces(task) : compressZstd(task);
     case 'deflate-blocks':
       return compressDeflate(task);
     case 'zstd-decode':
@@ -292,6 +382,15 @@ export function performTask(task: CodecTask): PieceResult | UnitsResult {
     case 'units':
       return compressUnits(task);
   }
+}
+
+/**
+ * Gives a large buffer back at once. The collector sees only a small handle and would let hundreds of megabytes of
+ * them wait for it.
+ */
+export function release(bytes: Uint8Array): void {
+  const buffer = bytes.buffer as ArrayBuffer & { transfer?(length: number): ArrayBuffer };
+  if (buffer.byteLength >= 65536) buffer.transfer?.(0);
 }
 
 /** Buffers that move with a task to its worker. */

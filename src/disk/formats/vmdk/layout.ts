@@ -70,4 +70,6 @@ export const Marker = record('Marker', { val: bits64le(0), size: u32le(8), type:
 export const GRAIN_MARKER_BYTES = 12;
 
 export const MARKER_EOS = 0;
+export const MARKER_GRAIN_TABLE = 1;
+export const MARKER_GRAIN_DIRECTORY = 2;
 export const MARKER_FOOTER = 3;

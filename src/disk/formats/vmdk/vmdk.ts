@@ -309,6 +309,8 @@ function makeDisk(
     adapterType: database.get('adaptertype') ?? null,
     hardwareVersion: database.get('virtualhwversion') ?? null,
     toolsVersion: database.get('toolsversion') ?? null,
+    toolsInstallType: database.get('toolsinstalltype') ?? null,
+    geometry: geometryOf(database),
     thinProvisioned: database.get('thinprovisioned') === '1',
     uuid: database.get('uuid') ?? null,
     longContentId: database.get('longcontentid') ?? null,
@@ -326,6 +328,16 @@ function makeDisk(
     snapshotBytes: 0,
     close: () => closeAll(opened),
   };
+}
+
+/** What the virtual hardware is to tell a BIOS about the disk; null unless it is whole. */
+function geometryOf(database: ReadonlyMap<string, string>): JsonValue {
+  const [cylinders, heads, sectors] = ['cylinders', 'heads', 'sectors'].map((key) => {
+    const value = database.get(`geometry.${key}`) ?? '';
+    return /^\d{1,9}$/.test(value) ? Number(value) : null;
+  });
+  if (cylinders == null || heads == null || sectors == null) return null;
+  return { cylinders, heads, sectors };
 }
 
 /** The extents in a row, as one source. */
