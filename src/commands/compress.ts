@@ -93,7 +93,9 @@ export default class Compress extends BaseCommand {
       try {
         const result = await compressFile(
           input === '-' ? { name: 'standard input', chunks: standardInput(context.signal) } : input,
-          toStandardOutput ? { name: 'standard output', sink: standardOutput } : path,
+          toStandardOutput
+            ? { name: 'standard output', sink: (bytes) => standardOutput(bytes, context.signal) }
+            : path,
           {
             algorithm,
             level: flags.level,

@@ -48,6 +48,37 @@ interface Pending {
   readonly result: Promise<PieceResult>;
 }
 
+/** Bytes taken from a reader, to be joined in a buffer of just their size. */
+class Parts {
+  length = 0;
+  private readonly parts: Uint8Array[] = [];
+  private readonly reader: ByteReader;
+
+  constructor(reader: ByteReader) {
+    this.reader = reader;
+  }
+
+  async take(length: number): Promise<void> {
+    for (let rest = length; rest > 0; ) {
+      const part = await this.reader.take(rest);
+      if (part === undefined) throw this.reader.truncated();
+      this.parts.push(part);
+      rest -= part.length;
+    }
+    this.length += length;
+  }
+
+  join(): Uint8Array<ArrayBuffer> {
+    const joined = new Uint8Array(Buffer.allocUnsafeSlow(this.length).buffer as ArrayBuffer);
+    let at = 0;
+    for (const part of this.parts) {
+      joined.set(part, at);
+      at += part.length;
+    }
+    return joined;
+  }
+}
+
 class ZstdDecoder {
   private readonly reader: ByteReader;
   private readonly target: DecodeTarget;
@@ -108,34 +139,28 @@ class ZstdDecoder {
     const { contentSize } = header;
     if (contentSize === undefined || contentSize > MAX_WHOLE_FRAME_BYTES) {
       await this.settle(0);
-      await this.stream(header, at, undefined, 0);
+      await this.stream(header, at);
       return;
     }
     // Blocks that hold little are legal, so compressed may be larger than content; but not without end.
-    let stored = new Uint8Array(contentSize + (contentSize >> 6) + 4096);
-    let used = header.headerLength;
-    await this.reader.readInto(stored, 0, used);
+    const most = contentSize + (contentSize >> 6) + 4096;
+    const parts = new Parts(this.reader);
+    await parts.take(header.headerLength);
     for (let isLast = false; !isLast; ) {
       const blockHeader = await this.reader.peek(BLOCK_HEADER_BYTES);
       if (blockHeader.length < BLOCK_HEADER_BYTES) throw this.reader.truncated();
       const block = readBlockHeader(blockHeader);
       const length = BLOCK_HEADER_BYTES + block.storedLength;
-      if (used + length + FRAME_CHECKSUM_BYTES > stored.length) {
+      if (parts.length + length > most) {
         await this.settle(0);
-        await this.stream(header, at, stored.subarray(0, used), used);
+        await this.stream(header, at, parts.join());
         return;
       }
-      await this.reader.readInto(stored, used, length);
-      used += length;
+      await parts.take(length);
       isLast = block.isLast;
     }
-    if (header.hasChecksum) {
-      await this.reader.readInto(stored, used, FRAME_CHECKSUM_BYTES);
-      used += FRAME_CHECKSUM_BYTES;
-    }
-    // Room that was not used would travel along.
-    if (used < stored.length >> 1) stored = stored.slice(0, used);
-    await this.whole(stored.subarray(0, used), contentSize, at);
+    if (header.hasChecksum) await parts.take(FRAME_CHECKSUM_BYTES);
+    await this.whole(parts.join(), contentSize, at);
   }
 
   private async whole(stored: Uint8Array<ArrayBuffer>, contentSize: number, at: number): Promise<void> {
@@ -187,12 +212,7 @@ class ZstdDecoder {
   }
 
   /** Decodes a frame as a stream; `start` is what was already taken of it. */
-  private async stream(
-    header: FrameHeader,
-    at: number,
-    start: Uint8Array | undefined,
-    taken: number,
-  ): Promise<void> {
+  private async stream(header: FrameHeader, at: number, start?: Uint8Array): Promise<void> {
     const { reader, options } = this;
     const windowLog = Math.min(
       MAX_ZSTD_WINDOW_LOG,
@@ -221,7 +241,7 @@ class ZstdDecoder {
         await put(full);
       };
       if (start === undefined) await give(header.headerLength);
-      else await put(start.slice(0, taken));
+      else await put(start);
       for (let isLast = false; !isLast; ) {
         const blockHeader = await reader.peek(BLOCK_HEADER_BYTES);
         if (blockHeader.length < BLOCK_HEADER_BYTES) throw reader.truncated();
