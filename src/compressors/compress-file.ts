@@ -17,7 +17,7 @@ import { decodeGzip } from './gunzip.ts';
 import { GZIP_LEVELS, writeGzip } from './gzip.ts';
 import type { CompressionInput } from './pieces.ts';
 import { CodecPool } from './pool.ts';
-import { SHORT_READ } from './tasks.ts';
+import { release, SHORT_READ } from './tasks.ts';
 import { decodeZstd } from './unzstd.ts';
 import { writeZstd, ZSTD_LEVELS, zstdPool } from './zstd.ts';
 
@@ -139,7 +139,12 @@ async function compressOpen(
         })
       : undefined;
   const write: ByteSink =
-    file === undefined ? (output as { sink: ByteSink }).sink : (bytes) => file.write(bytes);
+    file === undefined
+      ? (output as { sink: ByteSink }).sink
+      : async (bytes) => {
+          await file.write(bytes);
+          release(bytes);
+        };
   const sink: ByteSink =
     hash === undefined
       ? write

@@ -14,9 +14,18 @@
  * A native call cannot be stopped half-way: after `close` a thread ends when its current piece is done.
  */
 import { Worker } from 'node:worker_threads';
-import { type CodecTask, type ResultOf, taskTransfers } from './tasks.ts';
+import { type CodecTask, performTask, type ResultOf, taskTransfers } from './tasks.ts';
 
 const WORKER = new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url);
+
+/** Work that is done where it is asked for, as long as no thread has been started: the one piece of a small file. */
+const IN_PLACE_BYTES = 256 * 1024;
+
+function isSmall(task: CodecTask): boolean {
+  return (
+    (task.kind === 'zstd-frame' || task.kind === 'deflate-blocks') && task.input.length <= IN_PLACE_BYTES
+  );
+}
 
 interface Job {
   readonly task: CodecTask;
@@ -83,6 +92,11 @@ export class CodecPool {
   run<T extends CodecTask>(task: T): Promise<ResultOf<T>> {
     return new Promise((resolve, reject) => {
       if (this.lost !== undefined) return reject(this.lost);
+      if (this.members.length === 0 && isSmall(task)) {
+        // Starting a thread costs some 30 ms, more than the work itself.
+        Promise.resolve(performTask(task)).then(resolve, reject);
+        return;
+      }
       this.waiting.push({ task, resolve, reject });
       this.dispatch();
     });

@@ -178,7 +178,9 @@ function bound(length: number): number {
   return length + (length >> 7) + 1024;
 }
 
+/** In a buffer of its own: small ones come out of a pool that cannot move to another thread. */
 function plain(bytes: Buffer): Uint8Array<ArrayBuffer> {
+  if (bytes.length < 65536) return Uint8Array.from(bytes as Buffer<ArrayBuffer>);
   return new Uint8Array(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.length);
 }
 
@@ -390,7 +392,7 @@ export function performTask(task: CodecTask): PieceResult | UnitsResult | Promis
  */
 export function release(bytes: Uint8Array): void {
   const buffer = bytes.buffer as ArrayBuffer & { transfer?(length: number): ArrayBuffer };
-  if (buffer.byteLength >= 65536) buffer.transfer?.(0);
+  if (bytes.length >= 65536) buffer.transfer?.(0); // Smaller ones may lie in a pool of Node's.
 }
 
 /** Buffers that move with a task to its worker. */

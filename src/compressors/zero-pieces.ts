@@ -16,6 +16,7 @@ export class ZeroPieces {
       piece = { bytes: this.compress(zeros), crc: crc32(zeros) };
       this.known.set(length, piece);
     }
-    return piece;
+    // The taker owns what it gets.
+    return { bytes: Uint8Array.from(piece.bytes), crc: piece.crc };
   }
 }
