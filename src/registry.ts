@@ -3,13 +3,15 @@
  * use the same contracts, without private access. Order is the order of detection: what has a signature comes
  * before what has none.
  */
-import type { Contribution, Drivers } from './core/contracts/registry.ts';
+import type { Contribution, Registry } from './core/contracts/registry.ts';
 import { usage } from './core/errors.ts';
 import { extDriver } from './disk/filesystems/ext/ext.ts';
 import { fatDriver } from './disk/filesystems/fat/fat.ts';
 import { recognisedDrivers } from './disk/filesystems/recognised/recognised.ts';
 import { qcow2Format } from './disk/formats/qcow2/qcow2.ts';
+import { qcow2Writer } from './disk/formats/qcow2/writer.ts';
 import { rawFormat } from './disk/formats/raw/raw.ts';
+import { rawWriter } from './disk/formats/raw/writer.ts';
 import { recognisedFormats } from './disk/formats/recognised/recognised.ts';
 import { vmdkFormat } from './disk/formats/vmdk/vmdk.ts';
 import { gptVolumes } from './disk/volumes/gpt/gpt.ts';
@@ -19,6 +21,7 @@ import { dpkgPackages } from './packages/dpkg/dpkg.ts';
 const BUILT_IN: Contribution = {
   apiVersion: 1,
   formats: [qcow2Format, vmdkFormat],
+  writers: [qcow2Writer, rawWriter],
   volumeSystems: [gptVolumes, mbrVolumes],
   filesystems: [extDriver, fatDriver],
   packageDatabases: [dpkgPackages],
@@ -40,7 +43,7 @@ export interface OwnedContribution {
  * Joins the built-in drivers with those of plugins.
  * @throws ImgoptError `usage` when two owners contribute a driver of one kind and name, or for another API version
  */
-export function createRegistry(plugins: readonly OwnedContribution[] = []): Drivers {
+export function createRegistry(plugins: readonly OwnedContribution[] = []): Registry {
   for (const { owner, contribution } of plugins) {
     if (contribution.apiVersion !== 1) {
       throw usage(
@@ -88,6 +91,11 @@ export function createRegistry(plugins: readonly OwnedContribution[] = []): Driv
       'image format',
       (from) => from.formats,
       (one) => one.name,
+    ),
+    writers: collect(
+      'image writer',
+      (from) => from.writers,
+      (one) => one.format,
     ),
     volumeSystems: collect(
       'volume system',

@@ -254,6 +254,10 @@ function hashName(parent: number, bytes: Uint8Array, start: number, end: number)
   return (hash ^ (hash >>> 15)) >>> 0;
 }
 
+function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Buffer {
+  return Buffer.from(buffer as ArrayBuffer, byteOffset, byteLength);
+}
+
 /** The frozen table; see the head of this module. Columns are for reading only. */
 export class FileTable {
   readonly count: number;
@@ -295,6 +299,27 @@ export class FileTable {
     this.names = names;
     this.sections = sections;
     this.detachedCount = detachedCount;
+  }
+
+  /** Name of the first column in which two tables differ; undefined when they hold the same entries. */
+  firstDifference(other: FileTable): string | undefined {
+    if (this.count !== other.count) return `${other.count} entries instead of ${this.count}`;
+    const columns = [
+      'parent',
+      'type',
+      'flags',
+      'mode',
+      'uid',
+      'gid',
+      'links',
+      'size',
+      'allocated',
+      'inode',
+      'modified',
+      'nameStart',
+      'names',
+    ] as const;
+    return columns.find((column) => bytesOf(this[column]).compare(bytesOf(other[column])) !== 0);
   }
 
   /** Index of the section (filesystem) that holds the entry. */

@@ -164,6 +164,17 @@ export class OutputFile {
     this.end = Math.max(this.end, position + bytes.length);
   }
 
+  /** Makes the file this long: what is behind is cut off, what is missing becomes a hole. */
+  async setSize(size: number): Promise<void> {
+    try {
+      await this.handle.truncate(size);
+    } catch (error) {
+      throw system(error, [this.path]);
+    }
+    this.end = size;
+    this.position = Math.min(this.position, size);
+  }
+
   /** Flushes to the disk. The file keeps its temporary name. */
   async flush(): Promise<void> {
     try {

@@ -2,11 +2,13 @@ import type { ImageFormat, VolumeSystem } from './disk.ts';
 import type { FilesystemDriver } from './filesystem.ts';
 import type { PackageDatabase } from './package.ts';
 import type { Reporter } from './reporter.ts';
+import type { ImageWriter } from './writer.ts';
 
 /** What a plugin's hook `imgopt:contribute` returns; built-ins use the same shape. */
 export interface Contribution {
   readonly apiVersion: 1;
   readonly formats?: readonly ImageFormat[];
+  readonly writers?: readonly ImageWriter[];
   readonly volumeSystems?: readonly VolumeSystem[];
   readonly filesystems?: readonly FilesystemDriver[];
   readonly packageDatabases?: readonly PackageDatabase[];
@@ -19,4 +21,9 @@ export interface Drivers {
   readonly volumeSystems: readonly VolumeSystem[];
   readonly filesystems: readonly FilesystemDriver[];
   readonly packageDatabases: readonly PackageDatabase[];
+}
+
+/** The drivers, and what only commands that write need. */
+export interface Registry extends Drivers {
+  readonly writers: readonly ImageWriter[];
 }

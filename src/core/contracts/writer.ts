@@ -12,7 +12,20 @@ export interface ImageOutput {
   setSize(size: number): Promise<void>;
 }
 
-export type ImageCompression = 'none' | 'zlib' | 'zstd';
+/** `gzip`: the whole image as one stream (raw). */
+export type ImageCompression = 'none' | 'zlib' | 'zstd' | 'gzip';
+
+/** Bytes of the disk by what became of them, filled in while writing. */
+export interface WriteTally {
+  /** Called data by the map, and all zeros. */
+  zero: number;
+  /** Stored as they are. */
+  plain: number;
+  /** Stored compressed … */
+  compressed: number;
+  /** … and what that took. */
+  packed: number;
+}
 
 export interface WriterOptions {
   readonly subformat?: string;
@@ -23,6 +36,20 @@ export interface WriterOptions {
   readonly details: Disk['details'];
   /** Kept as a backing file rather than flattened: as the new image is to name it. */
   readonly backing?: { readonly reference: string; readonly format: string };
+  /** Filled in when given. */
+  readonly tally?: WriteTally;
+}
+
+/** In what units a writer stores data and how: what a prediction of its output's size needs. */
+export interface WriterUnits {
+  /** Bytes; each unit is stored, or left out when zero, for itself. */
+  readonly unit: number;
+  /** How a unit is compressed; null when it is not. */
+  readonly codec: {
+    readonly algorithm: 'deflate-raw' | 'zlib' | 'zstd';
+    readonly level: number;
+    readonly windowBits?: number;
+  } | null;
 }
 
 /**
@@ -38,6 +65,8 @@ export interface ImageWriter {
   readonly compressions: readonly ImageCompression[];
   /** Whether `write` works on an output that is sequential, for these options. */
   canStream(options: WriterOptions): boolean;
+  /** For predictions; without it the output's size cannot be foretold. */
+  units?(options: WriterOptions): WriterUnits;
   /** @throws ImgoptError `usage` for options that the format does not know */
   write(source: BlockSource, output: ImageOutput, options: WriterOptions, context: Context): Promise<void>;
 }

@@ -1,0 +1,144 @@
+/**
+ * Is the output what was planned? It is opened again with the readers, as a stranger would, and compared with the
+ * source as the plan has it: every byte that either side's map calls data, and every file's attributes as the
+ * filesystem drivers read them from it. Bytes that neither stores are zero on both sides by their maps.
+ */
+import { requireCompressor } from '../compressors/detect.ts';
+import type { Context } from '../core/contracts/context.ts';
+import type { Inspection } from '../core/contracts/inspection.ts';
+import type { BlockSource } from '../core/contracts/source.ts';
+import { ImgoptError } from '../core/errors.ts';
+import { ExtentBuilder, type ExtentSet } from '../core/extents.ts';
+import { hex } from '../core/text.ts';
+import { openFileSource } from '../sources/file.ts';
+
+/** Read from both sides at once. */
+const PIECE_BYTES = 2 * 1024 * 1024;
+const MAX_READERS = 8;
+
+export function mismatch(message: string): ImgoptError {
+  return new ImgoptError('failed-check', 'VERIFY_MISMATCH', message, {
+    advice: 'the output was removed; please report this as a bug',
+  });
+}
+
+/**
+ * Compares two disks byte by byte.
+ * @returns bytes compared
+ * @throws ImgoptError `failed-check` at the first difference
+ */
+export async function compareDisks(
+  expected: BlockSource,
+  actual: BlockSource,
+  context: Context,
+): Promise<number> {
+  if (expected.size !== actual.size) {
+    throw mismatch(`the disk has ${actual.size} bytes instead of ${expected.size}`);
+  }
+  const [ours, theirs] = await Promise.all([dataOf(expected), dataOf(actual)]);
+  const data = ours.union(theirs);
+  const pieces = cut(data);
+  const task = context.progress.start('verifying', data.total);
+  let next = 0;
+  const reader = async (): Promise<void> => {
+    const a = Buffer.allocUnsafeSlow(PIECE_BYTES);
+    const b = Buffer.allocUnsafeSlow(PIECE_BYTES);
+    while (next < pieces.length) {
+      context.signal.throwIfAborted();
+      const { start, end } = pieces[next++]!;
+      const left = a.subarray(0, end - start);
+      const right = b.subarray(0, end - start);
+      const reads = await Promise.allSettled([expected.read(left, start), actual.read(right, start)]);
+      for (const read of reads) if (read.status === 'rejected') throw read.reason;
+      if (left.compare(right) !== 0) {
+        const at = left.findIndex((byte, i) => byte !== right[i]);
+        next = pieces.length;
+        throw mismatch(`the output differs from the source at offset ${hex(start + at)} of the disk`);
+      }
+      task.advance(end - start);
+    }
+  };
+  try {
+    const count = Math.min(MAX_READERS, context.threads + 1);
+    const results = await Promise.allSettled(Array.from({ length: count }, reader));
+    for (const result of results) if (result.status === 'rejected') throw result.reason;
+  } finally {
+    task.done();
+  }
+  return data.total;
+}
+
+async function dataOf(source: BlockSource): Promise<ExtentSet> {
+  const builder = new ExtentBuilder();
+  for await (const extents of source.extents()) {
+    for (const { kind, start, end } of extents) if (kind === 'data') builder.add(start, end);
+  }
+  return builder.build();
+}
+
+function cut(data: ExtentSet): { start: number; end: number }[] {
+  const pieces: { start: number; end: number }[] = [];
+  for (const { start, end } of data) {
+    for (let at = start; at < end; at += PIECE_BYTES) {
+      pieces.push({ start: at, end: Math.min(end, at + PIECE_BYTES) });
+    }
+  }
+  return pieces;
+}
+
+/** @throws ImgoptError `failed-check` when filesystems or their trees are not the same */
+export function compareTrees(expected: Inspection, actual: Inspection): void {
+  const describe = ({ filesystems }: Inspection): string =>
+    filesystems
+      .map(({ type, label, uuid, start, size, state }) => [type, label, uuid, start, size, state].join(' '))
+      .join('\n');
+  if (describe(expected) !== describe(actual))
+    throw mismatch('the filesystems of the output are not those of the source');
+  const difference = expected.table.firstDifference(actual.table);
+  if (difference !== undefined) {
+    throw mismatch(`the files of the output are not those of the source (${difference})`);
+  }
+}
+
+/**
+ * Compares a compressed stream with the disk that it should hold.
+ * @returns bytes compared
+ * @throws ImgoptError `failed-check` at the first difference
+ */
+export async function compareStream(expected: BlockSource, path: string, context: Context): Promise<number> {
+  const file = await openFileSource(path);
+  const task = context.progress.start('verifying', expected.size);
+  let at = 0;
+  let buffer = Buffer.allocUnsafeSlow(PIECE_BYTES);
+  try {
+    const head = new Uint8Array(Math.min(16, file.size));
+    await file.read(head, 0);
+    await requireCompressor(head).decompress(
+      chunksOf(file),
+      async (bytes) => {
+        if (at + bytes.length > expected.size) throw mismatch('the output holds more than the disk');
+        if (buffer.length < bytes.length) buffer = Buffer.allocUnsafeSlow(bytes.length);
+        const ours = buffer.subarray(0, bytes.length);
+        await expected.read(ours, at);
+        if (ours.compare(bytes) !== 0)
+          throw mismatch(`the output differs from the source near offset ${hex(at)} of the disk`);
+        at += bytes.length;
+        task.advance(bytes.length);
+      },
+      context,
+    );
+    if (at !== expected.size) throw mismatch(`the output holds ${at} bytes instead of ${expected.size}`);
+    return at;
+  } finally {
+    task.done();
+    await file.close();
+  }
+}
+
+async function* chunksOf(file: BlockSource): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < file.size; at += PIECE_BYTES) {
+    const chunk = new Uint8Array(Math.min(PIECE_BYTES, file.size - at));
+    await file.read(chunk, at);
+    yield chunk;
+  }
+}
