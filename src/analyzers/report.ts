@@ -1,7 +1,7 @@
 /** Assembles the report from its sections, one analyzer each; all are pure functions of the inspection. */
 import type { Diagnostic } from '../core/contracts/context.ts';
 import type { Inspection } from '../core/contracts/inspection.ts';
-import type { Report, Suggestion } from '../core/contracts/report.ts';
+import type { Books, HygieneSection, Report, Suggestion } from '../core/contracts/report.ts';
 import { analyzeArtifact } from './artifact.ts';
 import { analyzeBooks } from './books.ts';
 import { analyzeDiagnostics } from './diagnostics.ts';
@@ -25,6 +25,9 @@ export interface ReportOptions {
   /** In place of the inspection's own, when later work had something to say too. */
   readonly diagnostics?: readonly Diagnostic[];
   readonly suggestions?: readonly Suggestion[];
+  /** When they were worked out already. */
+  readonly books?: Books;
+  readonly hygiene?: readonly HygieneSection[];
 }
 
 /** The report of an inspection. The same artifact and options give the same report. */
@@ -36,7 +39,7 @@ export async function createReport(inspection: Inspection, options: ReportOption
     artifact: analyzeArtifact(inspection),
     partitions: analyzePartitions(inspection),
     filesystems: analyzeFilesystems(inspection, measured),
-    books: await analyzeBooks(inspection, measured),
+    books: options.books ?? (await analyzeBooks(inspection, measured)),
     os: analyzeOs(inspection),
     totals: analyzeTotals(inspection, suggestions),
     packages: analyzePackages(inspection),
@@ -44,6 +47,7 @@ export async function createReport(inspection: Inspection, options: ReportOption
     files: analyzeFiles(inspection, top),
     directories: analyzeDirectories(inspection, top),
     suggestions,
+    hygiene: options.hygiene ?? [],
     diagnostics: analyzeDiagnostics(options.diagnostics ?? inspection.diagnostics),
   };
 }

@@ -51,10 +51,12 @@ export default class Analyze extends BaseCommand {
     ]);
     const plans = planOutputs(flags.format ?? [], flags.output ?? [], this.jsonEnabled());
     for (const { path } of plans) if (path !== null) await assertWritable(path, flags.force);
-    const [{ inspect }, drivers, { createReport }] = await Promise.all([
+    const [{ inspect }, drivers, { createReport }, { analyzeBooks }, { advise }] = await Promise.all([
       import('../inspect/inspect.ts'),
       this.drivers(),
       import('../analyzers/report.ts'),
+      import('../analyzers/books.ts'),
+      import('../analyzers/advise.ts'),
     ]);
     const context = this.createContext(flags);
     const inspection = await inspect(args.artifact, context, {
@@ -66,7 +68,11 @@ export default class Analyze extends BaseCommand {
       const measured = flags.deep
         ? await (await import('../analyzers/stale.ts')).measureStale(inspection, context)
         : undefined;
+      const books = await analyzeBooks(inspection, measured);
+      const advice = await advise(inspection, { books });
       const report = await createReport(inspection, {
+        books,
+        suggestions: advice.resolved.map(({ suggestion }) => suggestion),
         version: this.config.version,
         top: flags.top,
         diagnostics: context.log.list(),

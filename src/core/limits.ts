@@ -114,3 +114,9 @@ export const MAX_ZSTD_FRAMES = 16 * 1024 * 1024;
 
 /** Decoded frames that a compressed source keeps. */
 export const FRAME_CACHE_BYTES = 64 * MiB;
+
+/** Text that a rule reads as evidence (grub.cfg, shadow, sources.list): real ones are under 100 KiB. */
+export const MAX_RULE_TEXT_BYTES = 4 * MiB;
+
+/** A zstd frame up to this content size is decoded to read a part of it: imgopt's own with --long 27 are 128 MiB. */
+export const MAX_RANDOM_ACCESS_FRAME_BYTES = 128 * MiB;

@@ -138,6 +138,20 @@ const suggestion = z.object({
   packages: z.array(z.string()),
   commands: z.array(z.string()),
   reason: z.string(),
+  family: z.string().default(''),
+  needsUnusedDropped: z
+    .boolean()
+    .default(true)
+    .describe('The artifact only becomes smaller once unused blocks are dropped.'),
+});
+
+const hygiene = z.object({
+  rule: z.string(),
+  title: z.string(),
+  severity: z.enum(['info', 'warning', 'error']),
+  paths: z.array(z.string()),
+  commands: z.array(z.string()),
+  reason: z.string(),
 });
 
 const diagnostic = z.object({
@@ -162,6 +176,7 @@ export const reportSchema = z
     files: z.array(file).describe('The largest files; --top.'),
     directories: z.array(directory).describe('Directories that hold most beyond each other; --top.'),
     suggestions: z.array(suggestion).describe('What could be removed; no byte is counted twice.'),
+    hygiene: z.array(hygiene).default([]).describe('What should not be published; --profile publish.'),
     diagnostics: z.array(diagnostic),
   })
   .describe('imgopt report: sizes are bytes, lists are sorted by allocated, largest first, ties by name.');

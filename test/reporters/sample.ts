@@ -157,8 +157,11 @@ export const sampleReport: Report = {
       packages: [],
       commands: ['rm -rf /var/lib/apt/lists/*'],
       reason: 'apt update brings them back',
+      family: 'package caches',
+      needsUnusedDropped: true,
     },
   ],
+  hygiene: [],
   diagnostics: [
     {
       code: 'IMGOPT_EXT_NEEDS_RECOVERY',

@@ -180,6 +180,20 @@ export interface Suggestion {
   readonly packages: readonly string[];
   readonly commands: readonly string[];
   readonly reason: string;
+  /** What kind of thing it is: packages, kernels, logs … */
+  readonly family: string;
+  /** The artifact only becomes smaller once unused blocks are dropped (fstrim, imgopt optimize). */
+  readonly needsUnusedDropped: boolean;
+}
+
+/** Something that should not be published with an image (`--profile publish`). */
+export interface HygieneSection {
+  readonly rule: string;
+  readonly title: string;
+  readonly severity: Severity;
+  readonly paths: readonly string[];
+  readonly commands: readonly string[];
+  readonly reason: string;
 }
 
 export interface DiagnosticSection {
@@ -203,5 +217,7 @@ export interface Report {
   readonly files: readonly FileSection[];
   readonly directories: readonly DirectorySection[];
   readonly suggestions: readonly Suggestion[];
+  /** Worst first; empty unless it was asked for. */
+  readonly hygiene: readonly HygieneSection[];
   readonly diagnostics: readonly DiagnosticSection[];
 }

@@ -1,0 +1,88 @@
+/**
+ * The shape of most rules: what stands at certain places can go, with one command per place. A place is a list of
+ * patterns (`~` is every home directory); each match goes with everything below it. Rules that look at more than
+ * paths use `findPlaces` for their part of it.
+ */
+import type { Safety } from '../core/contracts/report.ts';
+import type { Finding, GuestFiles, RemovalRule, RuleFamily, RuleInput } from '../core/contracts/rule.ts';
+import { FILE_TYPE } from '../core/file-table.ts';
+import { escapeName } from '../core/text.ts';
+
+export interface Place {
+  readonly patterns: readonly string[];
+  /** Idempotent, and quiet where there is nothing. */
+  readonly command: string;
+  /** Which matches stay; everything below them stays too. */
+  readonly keeps?: (name: string) => boolean;
+  /** What must be there (a package manager's program, say) for the place to mean anything. */
+  readonly needs?: string;
+}
+
+export interface PathRule {
+  readonly id: string;
+  readonly title: string;
+  readonly safety: Safety;
+  readonly family: RuleFamily;
+  readonly description: string;
+  /** Why it can go: the second half of a sentence. */
+  readonly why: string;
+  readonly places: readonly Place[];
+}
+
+/** A rule that is nothing but places. */
+export function pathRule({ why, places, ...rule }: PathRule): RemovalRule {
+  return { ...rule, evaluate: ({ files, inspection }) => findPlaces(files, inspection.table, places, why) };
+}
+
+/** `~/.cache` in every home. */
+export function expandHome(files: GuestFiles, pattern: string): string[] {
+  return pattern.startsWith('~/') ? files.homes.map((home) => home + pattern.slice(1)) : [pattern];
+}
+
+/** One finding over all places, or none. */
+export function findPlaces(
+  files: GuestFiles,
+  table: RuleInput['inspection']['table'],
+  places: readonly Place[],
+  why: string,
+): Finding[] {
+  const entries: number[] = [];
+  const paths: string[] = [];
+  const commands: string[] = [];
+  for (const { patterns, command, keeps, needs } of places) {
+    if (needs !== undefined && files.resolve(needs) < 0) continue;
+    let hasAny = false;
+    for (const pattern of patterns.flatMap((one) => expandHome(files, one))) {
+      const before = entries.length;
+      for (const match of files.glob(pattern)) {
+        if (keeps?.(files.name(match)) === true) continue;
+        for (const entry of files.tree(match)) entries.push(entry);
+      }
+      if (entries.length > before) {
+        paths.push(pattern);
+        hasAny = true;
+      }
+    }
+    if (hasAny && !commands.includes(command)) commands.push(command);
+  }
+  if (entries.length === 0) return [];
+  return [{ entries, paths, commands, reason: `${evidenceOf(files, table, entries)}: ${why}` }];
+}
+
+/** `37 files, the largest /var/cache/apt/archives/x.deb`. */
+export function evidenceOf(
+  files: GuestFiles,
+  table: RuleInput['inspection']['table'],
+  entries: readonly number[],
+): string {
+  let largest = -1;
+  let count = 0;
+  for (const entry of entries) {
+    if (table.type[entry] === FILE_TYPE.directory) continue;
+    count++;
+    if (largest < 0 || table.allocated[entry]! > table.allocated[largest]!) largest = entry;
+  }
+  if (largest < 0) return `${entries.length} empty director${entries.length === 1 ? 'y' : 'ies'}`;
+  const name = escapeName(files.pathOf(largest));
+  return count === 1 ? name : `${count} files, the largest ${name}`;
+}

@@ -1,0 +1,199 @@
+/**
+ * Runs the rules over an inspection and makes one honest list of what they find.
+ *
+ * Findings take their bytes in an order that makes every prefix of the list true: safe ones before those to review
+ * before risky ones, so that whoever applies only the safe ones frees exactly what they say; within one safety
+ * packages come first, since removing a package takes its documentation along. What an earlier finding took is not
+ * counted again, and a finding that nothing is left of is not shown. Packages that something else still requires,
+ * or that the boot needs, drop out of a finding (src/analyzers/graph.ts).
+ */
+import type { Inspection } from '../core/contracts/inspection.ts';
+import type { Books, HygieneSection, Suggestion } from '../core/contracts/report.ts';
+import type {
+  Finding,
+  GuestBoot,
+  HygieneRule,
+  RemovalRule,
+  RuleFamily,
+  RuleInput,
+  RuleOptions,
+} from '../core/contracts/rule.ts';
+import { compareText, escapeName } from '../core/text.ts';
+import { aptNeverRemoves } from './apt.ts';
+import { neededForBoot, readBoot } from './boot.ts';
+import { Claims } from './claims.ts';
+import { FAMILIES, SAFETIES } from './families.ts';
+import { DependencyGraph } from './graph.ts';
+import { InspectedFiles } from './guest-files.ts';
+import { removeCommand } from './remove-packages.ts';
+
+export interface RuleRun {
+  readonly inspection: Inspection;
+  readonly files: InspectedFiles;
+  readonly graph: DependencyGraph;
+  readonly boot: GuestBoot;
+  readonly books: Books | null;
+  readonly options: RuleOptions;
+}
+
+/** A suggestion with what a script needs beside it. */
+export interface Resolved {
+  readonly suggestion: Suggestion;
+  readonly family: RuleFamily;
+  /** Positions of the packages that leave. */
+  readonly packages: readonly number[];
+  /** The rule's own commands, without those that remove packages. */
+  readonly commands: readonly string[];
+}
+
+export const NO_OPTIONS: RuleOptions = { platform: null, parameters: {} };
+
+/** Gathers what all rules need, once. */
+export async function prepareRules(
+  inspection: Inspection,
+  options: RuleOptions = NO_OPTIONS,
+  books: Books | null = null,
+): Promise<RuleRun> {
+  const files = new InspectedFiles(inspection);
+  const boot = await readBoot(inspection, files);
+  const { packages, owner, root } = inspection;
+  const graph = new DependencyGraph(packages, {
+    keep: neededForBoot(inspection, boot),
+    never: await aptNeverRemoves(packages, files),
+    fileOwners: (path) => {
+      const entry = root?.lookup(path) ?? -1;
+      return entry < 0 || owner[entry]! < 0 ? [] : [owner[entry]!];
+    },
+  });
+  return { inspection, files, graph, boot, books, options };
+}
+
+function inputFor(run: RuleRun, rule: RemovalRule | HygieneRule): RuleInput {
+  const parameter = (name: string): unknown => {
+    const declared = 'parameters' in rule ? rule.parameters?.find((one) => one.name === name) : undefined;
+    if (declared === undefined) throw new Error(`rule ${rule.id} declares no parameter ${name}`);
+    return run.options.parameters[rule.id]?.[name] ?? declared.default;
+  };
+  return {
+    ...run,
+    number: (name) => Number(parameter(name)),
+    list: (name) => {
+      const value = parameter(name);
+      return Array.isArray(value) ? value.map(String) : [];
+    },
+  };
+}
+
+interface Candidate {
+  readonly rule: RemovalRule;
+  readonly finding: Finding;
+  readonly safety: Suggestion['safety'];
+  readonly position: number;
+}
+
+/** Everything that the rules find, resolved and in order; see the head of this module. */
+export async function suggest(run: RuleRun, rules: readonly RemovalRule[]): Promise<Resolved[]> {
+  const candidates: Candidate[] = [];
+  for (const rule of rules) {
+    for (const finding of await rule.evaluate(inputFor(run, rule))) {
+      candidates.push({ rule, finding, safety: finding.safety ?? rule.safety, position: candidates.length });
+    }
+  }
+  candidates.sort(
+    (a, b) =>
+      SAFETIES.indexOf(a.safety) - SAFETIES.indexOf(b.safety) ||
+      Number(b.finding.packages !== undefined) - Number(a.finding.packages !== undefined) ||
+      FAMILIES.indexOf(a.rule.family) - FAMILIES.indexOf(b.rule.family) ||
+      a.position - b.position,
+  );
+  const claims = new Claims(run.inspection, run.files, run.boot);
+  const removed = new Set<number>();
+  const resolved: Resolved[] = [];
+  for (const candidate of candidates) {
+    const one = resolve(run, candidate, claims, removed);
+    if (one !== undefined) resolved.push(one);
+  }
+  return resolved.sort(
+    (a, b) =>
+      SAFETIES.indexOf(a.suggestion.safety) - SAFETIES.indexOf(b.suggestion.safety) ||
+      b.suggestion.reclaimable - a.suggestion.reclaimable ||
+      compareText(a.suggestion.rule, b.suggestion.rule) ||
+      compareText(a.suggestion.title, b.suggestion.title),
+  );
+}
+
+function resolve(
+  run: RuleRun,
+  { rule, finding, safety }: Candidate,
+  claims: Claims,
+  removed: Set<number>,
+): Resolved | undefined {
+  const { packages } = run.inspection;
+  let bytes = finding.bytes ?? 0;
+  let leaving: number[] = [];
+  if (finding.packages !== undefined) {
+    leaving = run.graph.plan(finding.packages, removed);
+    // What was asked for stays, because something needs it: then its files stay too.
+    if (leaving.length === 0) return undefined;
+    for (const index of leaving) removed.add(index);
+    bytes += claims.takePackages(leaving).bytes;
+  }
+  if (finding.entries !== undefined) bytes += claims.take(finding.entries, finding.freed).bytes;
+  if (bytes === 0) return undefined;
+  const asked = new Set(finding.packages ?? []);
+  const names = [...new Set(leaving.map((index) => packages[index]!.name))];
+  const along = [
+    ...new Set(leaving.filter((index) => !asked.has(index)).map((index) => packages[index]!.name)),
+  ];
+  const reason =
+    along.length === 0
+      ? finding.reason
+      : `${finding.reason}; with ${asked.size === 1 ? 'it' : 'them'} ${along.length === 1 ? 'goes' : 'go'} ${someOf(along, 6)}`;
+  return {
+    suggestion: {
+      rule: rule.id,
+      title: finding.title ?? rule.title,
+      safety,
+      reclaimable: bytes,
+      paths: [...finding.paths],
+      packages: names,
+      commands: [...removeCommand(leaving.map((index) => packages[index]!)), ...finding.commands],
+      reason,
+      family: rule.family,
+      // What stays in unused blocks ships with the image until they are dropped.
+      needsUnusedDropped: rule.family !== 'disk',
+    },
+    family: rule.family,
+    packages: leaving,
+    commands: finding.commands,
+  };
+}
+
+/** `a, b, c and 12 more`. */
+export function someOf(names: readonly string[], most: number): string {
+  const shown = names.slice(0, most).map(escapeName);
+  const rest = names.length - shown.length;
+  return rest === 0 ? shown.join(', ') : `${shown.join(', ')} and ${rest} more`;
+}
+
+const SEVERITIES = ['error', 'warning', 'info'];
+
+/** What must not be published, worst first. */
+export async function checkHygiene(run: RuleRun, rules: readonly HygieneRule[]): Promise<HygieneSection[]> {
+  const found: HygieneSection[] = [];
+  for (const rule of rules) {
+    for (const finding of await rule.evaluate(inputFor(run, rule))) {
+      found.push({
+        rule: rule.id,
+        title: rule.title,
+        severity: finding.severity ?? rule.severity,
+        paths: [...finding.paths],
+        commands: [...finding.commands],
+        reason: finding.reason,
+      });
+    }
+  }
+  return found.sort(
+    (a, b) => SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity) || compareText(a.rule, b.rule),
+  );
+}
