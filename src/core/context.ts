@@ -12,8 +12,14 @@ export class DiagnosticLog {
   private readonly kept: Diagnostic[] = [];
   private readonly perCode = new Map<string, number>();
 
+  /** What was said before in the same words is not said again: work that is repeated repeats its complaints. */
   add(diagnostic: Diagnostic): void {
-    const seen = (this.perCode.get(diagnostic.code) ?? 0) + 1;
+    const { code, message, where } = diagnostic;
+    const before = this.perCode.get(code) ?? 0;
+    const isKept = (one: Diagnostic) => one.code === code && one.where === where && one.message === message;
+    // Beyond the cut nobody can tell any more, and a flood must not cost a search each.
+    if (before < MAX_DIAGNOSTICS_PER_CODE && this.kept.some(isKept)) return;
+    const seen = before + 1;
     this.perCode.set(diagnostic.code, seen);
     if (seen <= MAX_DIAGNOSTICS_PER_CODE) this.kept.push(diagnostic);
   }

@@ -5,9 +5,13 @@ import { ExtentSet } from '../../src/core/extents.ts';
 import { FILE_TYPE, type FileTableBuilder } from '../../src/core/file-table.ts';
 import { memorySource } from '../../src/sources/memory.ts';
 
-/** `{ link }` is a symbolic link, null a directory, `{ broken }` a file that cannot be read. */
+/** `{ link }` is a symbolic link, null a directory, `{ broken }` a file that cannot be read, `{ sparse }` one that
+ * claims a size. */
 export type Tree = Readonly<
-  Record<string, string | { readonly link: string } | { readonly broken: true } | null>
+  Record<
+    string,
+    string | { readonly link: string } | { readonly broken: true } | { readonly sparse: number } | null
+  >
 >;
 
 const encoder = new TextEncoder();
@@ -32,7 +36,9 @@ export function fakeFilesystem(tree: Tree, more: Partial<Filesystem> = {}): File
         const cut = path.lastIndexOf('/');
         const parent = path === '' ? -1 : add(path.slice(0, cut), null);
         const entry = builder.add(parent, encoder.encode(path.slice(cut + 1)));
-        const size = typeof value === 'string' ? value.length : 4096;
+        const sparse =
+          value !== null && typeof value === 'object' && 'sparse' in value ? value.sparse : undefined;
+        const size = typeof value === 'string' ? value.length : (sparse ?? 4096);
         const isLink = value !== null && typeof value === 'object' && 'link' in value;
         const type = value === null ? FILE_TYPE.directory : isLink ? FILE_TYPE.symlink : FILE_TYPE.file;
         builder.set(entry, type, 0o755, 0, 0, 1, size, 4096, inode, 0);
@@ -45,6 +51,9 @@ export function fakeFilesystem(tree: Tree, more: Partial<Filesystem> = {}): File
     },
     async open(inode) {
       const value = contents.get(inode);
+      if (value !== null && typeof value === 'object' && 'sparse' in value) {
+        return { ...memorySource(new Uint8Array(0)), size: value.sparse };
+      }
       if (typeof value !== 'string')
         throw corrupt('FAKE_BROKEN', 'cannot be read', { where: [`inode ${inode}`] });
       return memorySource(encoder.encode(value));

@@ -158,4 +158,23 @@ describe('contents', () => {
       where: ['/d/x', expect.anything()],
     });
   });
+
+  it('are refused where they are larger than any database, before memory is asked for', async () => {
+    const { tree } = await mounted([
+      {
+        '/huge': { sparse: 300 * 2 ** 20 },
+        '/a': { sparse: 200 * 2 ** 20 },
+        '/b': { sparse: 200 * 2 ** 20 },
+      },
+    ]);
+    await expect(tree.read('/huge')).rejects.toMatchObject({ code: 'IMGOPT_GUEST_FILE_TOO_LARGE' });
+    await expect(tree.readMany(['/a', '/b'])).rejects.toMatchObject({ code: 'IMGOPT_GUEST_FILES_TOO_LARGE' });
+  });
+
+  it('that are broken are told of once, however often they are asked for', async () => {
+    const { tree, codes } = await mounted([{ '/x': { broken: true } }]);
+    await tree.readMany(['/x']);
+    await tree.readMany(['/x']);
+    expect(codes()).toEqual(['IMGOPT_FAKE_BROKEN at /x']);
+  });
 });
