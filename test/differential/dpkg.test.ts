@@ -3,13 +3,14 @@
  * image, debugfs the tree. Compared are packages, fields, dependencies and the owner of every path. Another image
  * with a dpkg system in ext4 can be named in IMGOPT_TEST_DPKG_IMAGE (raw) with its tree in IMGOPT_TEST_DPKG_TREE.
  */
-import { lstatSync, mkdirSync, readFileSync, readlinkSync, realpathSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { mkdirSync, readFileSync, realpathSync } from 'node:fs';
+import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
 import { DiagnosticLog, RunContext } from '../../src/core/context.ts';
 import type { Inspection } from '../../src/core/contracts/inspection.ts';
 import { inspect } from '../../src/inspect/inspect.ts';
 import { createRegistry } from '../../src/registry.ts';
+import { ownersByPath } from '../support/dpkg-query.ts';
 import { fixturePath } from '../support/fixtures.ts';
 import { temporaryFolder } from '../support/temp.ts';
 import { describeWithTools, runTool } from '../support/tools.ts';
@@ -36,17 +37,6 @@ function names(field: string): string[][] {
     .split(',')
     .filter((part) => part.trim() !== '')
     .map((part) => part.split('|').map((one) => /^[^\s(:]+/.exec(one.trim())![0]));
-}
-
-/** Paths of `dpkg-query -L`. A line below a path tells where it was diverted to, when it was. */
-function listed(text: string): string[] {
-  const paths: string[] = [];
-  for (const line of text.split('\n')) {
-    const diverted = /^(?:locally diverted|diverted by .*) to: (.*)$/.exec(line)?.[1];
-    if (diverted !== undefined) paths[paths.length - 1] = diverted;
-    else if (line.startsWith('/')) paths.push(line);
-  }
-  return paths;
 }
 
 describeWithTools(['qemu-img', 'debugfs', 'dpkg-query', 'sfdisk', 'dd'], 'dpkg-query', () => {
@@ -138,51 +128,7 @@ describeWithTools(['qemu-img', 'debugfs', 'dpkg-query', 'sfdisk', 'dd'], 'dpkg-q
   });
 
   it('agrees on the owners of every path, folders included', async () => {
-    // Where a path of a list lies: links of its folders followed inside the tree, as the guest would.
-    const folders = new Map<string, string | undefined>();
-    const inTree = (path: string): string | undefined => {
-      let at = '';
-      const parts = path.split('/').filter((part) => part !== '');
-      for (let budget = 400; parts.length > 0 && budget > 0; budget--) {
-        const part = parts.shift()!;
-        if (part === '..') {
-          at = dirname(at) === '/' || dirname(at) === '.' ? '' : dirname(at);
-          continue;
-        }
-        if (part === '.') continue;
-        const stat = lstatSync(`${tree}${at}/${part}`, { throwIfNoEntry: false });
-        if (stat === undefined) return undefined;
-        if (stat.isSymbolicLink()) {
-          const target = readlinkSync(`${tree}${at}/${part}`);
-          if (target.startsWith('/')) at = '';
-          parts.unshift(...target.split('/').filter((one) => one !== ''));
-        } else at = `${at}/${part}`;
-      }
-      return at;
-    };
-    const wanted = new Map<string, Set<string>>();
-    const binaries = (
-      await query([
-        '-W',
-        '-f',
-        `${['binary:Package', 'Package', 'Architecture'].map((field) => `\${${field}}`).join(' ')}\\n`,
-      ])
-    )
-      .trim()
-      .split('\n');
-    for (const line of binaries) {
-      const [binary, name, architecture] = line.split(' ');
-      for (const path of listed(await query(['-L', binary!]))) {
-        const folder = dirname(path);
-        if (!folders.has(folder)) folders.set(folder, inTree(folder));
-        const real = folders.get(folder);
-        if (real === undefined) continue;
-        const place = path === '/.' ? '/' : `${real}/${basename(path)}`;
-        if (lstatSync(tree + place, { throwIfNoEntry: false }) === undefined) continue;
-        const owners = wanted.get(place) ?? new Set();
-        wanted.set(place, owners.add(`${name}:${architecture}`));
-      }
-    }
+    const wanted = await ownersByPath(tree);
     const found = new Map<string, Set<string>>();
     for (const one of inspection.packages) {
       for (const entry of one.entries) {

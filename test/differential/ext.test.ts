@@ -7,19 +7,17 @@ import { FILE_FLAG, FILE_TYPE, type FileTable, FileTableBuilder } from '../../sr
 import { extDriver } from '../../src/disk/filesystems/ext/ext.ts';
 import { openFileSource } from '../../src/sources/file.ts';
 import { readProbe } from '../../src/sources/read.ts';
-import { temporaryFolder } from '../support/temp.ts';
-import { describeWithTools, runTool, runToolSync } from '../support/tools.ts';
 import {
   debugfs,
   debugfsContent,
   debugfsStat,
   debugfsTree,
   dumpe2fs,
-  type ImageOptions,
-  makeImage,
-  makeTree,
-  payload,
-} from './ext-images.ts';
+  freeExtents,
+} from '../support/e2fsprogs.ts';
+import { temporaryFolder } from '../support/temp.ts';
+import { describeWithTools, runTool, runToolSync } from '../support/tools.ts';
+import { type ImageOptions, makeImage, makeTree, payload } from './ext-images.ts';
 
 const TYPES: Record<string, number> = {
   regular: FILE_TYPE.file,
@@ -279,17 +277,7 @@ describeWithTools(['mke2fs', 'debugfs', 'dumpe2fs', 'e2fsck', 'blkid'], 'ext aga
 
       // What blocks are for.
       const unused = await filesystem.unusedExtents();
-      const expected = dump.free.map(([from, to]) => ({
-        start: from * dump.blockSize,
-        end: (to + 1) * dump.blockSize,
-      }));
-      const merged: { start: number; end: number }[] = [];
-      for (const range of expected) {
-        const last = merged.at(-1);
-        if (last !== undefined && last.end === range.start) last.end = range.end;
-        else merged.push({ ...range });
-      }
-      expect([...unused]).toEqual(merged);
+      expect([...unused]).toEqual(freeExtents(dump));
       expect(unused.total).toBe(filesystem.usage().unused);
       const metadata = await filesystem.metadataExtents();
       expect(unused.intersect(metadata).isEmpty).toBe(true);
