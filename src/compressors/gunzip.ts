@@ -101,6 +101,7 @@ async function inflate(
   /** Chunks that the engine may not have used up. */
   const fed: Uint8Array[] = [];
   let fedBytes = 0;
+  let usedBytes = 0;
   let isOver = false;
   let feedError: unknown;
   const feed = async (): Promise<void> => {
@@ -117,7 +118,8 @@ async function inflate(
       fed.push(chunk);
       fedBytes += chunk.length;
       onInput(chunk.length);
-      while (fed.length > 1 && fedBytes - sum(fed) + fed[0]!.length <= engine.bytesWritten) fed.shift();
+      while (fed.length > 0 && usedBytes + fed[0]!.length <= engine.bytesWritten)
+        usedBytes += fed.shift()!.length;
       if (!engine.write(chunk)) await settled(engine);
     }
   };
@@ -135,7 +137,7 @@ async function inflate(
       throw corrupt('TRUNCATED', `ends at byte ${hex(at)}, in the middle of compressed data`, {
         advice: 'it was cut short: copy or build it again',
       });
-    if (code?.startsWith('Z_') === true)
+    if (typeof code === 'string' && code.startsWith('Z_'))
       throw corrupt('GZIP_CORRUPT', `damaged near byte ${hex(at)}: ${message}`, { cause: error });
     throw error;
   } finally {
@@ -150,12 +152,6 @@ async function inflate(
     reader.untake(chunk.subarray(chunk.length - back));
     surplus -= back;
   }
-}
-
-function sum(chunks: readonly Uint8Array[]): number {
-  let total = 0;
-  for (const chunk of chunks) total += chunk.length;
-  return total;
 }
 
 /**

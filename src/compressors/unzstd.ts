@@ -271,8 +271,8 @@ class ZstdDecoder {
       }
     } catch (error) {
       if (feedError !== undefined) throw feedError;
-      if ((error as NodeJS.ErrnoException).code?.startsWith('ZSTD_') === true)
-        throw damaged(at, (error as Error).message);
+      const { code } = error as NodeJS.ErrnoException;
+      if (typeof code === 'string' && code.startsWith('ZSTD_')) throw damaged(at, (error as Error).message);
       throw error;
     } finally {
       engine.destroy();

@@ -1,0 +1,401 @@
+/**
+ * A compressed file as a source of the bytes inside.
+ *
+ * zstd in frames that tell their sizes (imgopt's own, with a seek table; pzstd and concatenations by walking the
+ * headers) is read at random: a read decodes the frames that it touches, a few decoded frames are kept, and
+ * overlapping reads of a frame share its decoding. Anything else, gzip above all, can only be decoded from the
+ * start: it is spooled once to a private temporary file that loses its name as soon as it is open.
+ *
+ * A seek table is only believed where it agrees with the file: it must cover it exactly, and every frame must begin
+ * and end where the table says, which shows when the frame is decoded.
+ */
+import { mkdtemp, open, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { constants, zstdDecompress } from 'node:zlib';
+import type { Context } from '../core/contracts/context.ts';
+import type { BlockExtent, BlockSource } from '../core/contracts/source.ts';
+import { corrupt, ImgoptError, system } from '../core/errors.ts';
+import type { ByteRange } from '../core/extents.ts';
+import {
+  FRAME_CACHE_BYTES,
+  MAX_RANDOM_ACCESS_FRAME_BYTES,
+  MAX_VIRTUAL_SIZE,
+  MAX_ZSTD_FRAMES,
+  MAX_ZSTD_WINDOW_LOG,
+} from '../core/limits.ts';
+import { HOLE_BYTES } from '../core/output-file.ts';
+import { formatSize } from '../core/size.ts';
+import { hex } from '../core/text.ts';
+import { dataRuns } from '../core/zeros.ts';
+import { assertInside, wholeAs } from '../sources/file.ts';
+import { decodeAny } from './decompress-file.ts';
+import { detectCompressor } from './detect.ts';
+import {
+  BLOCK_HEADER_BYTES,
+  FRAME_CHECKSUM_BYTES,
+  isSkippable,
+  MAX_FRAME_HEADER_BYTES,
+  magicOf,
+  readBlockHeader,
+  readFrame,
+  readFrameHeader,
+  SEEK_TABLE_MAGIC,
+  SEEKABLE_FOOTER_BYTES,
+  SEEKABLE_FOOTER_MAGIC,
+  SKIPPABLE_HEADER_BYTES,
+  ZSTD_MAGIC,
+} from './zstd-layout.ts';
+
+const decompress = promisify(zstdDecompress);
+
+/** The bytes inside of a compressed file. */
+export interface CompressedSource extends BlockSource {
+  /** `zstd` or `gzip`, for the report. */
+  readonly algorithm: string;
+  /** False when it was decompressed to a temporary file. */
+  readonly isRandomAccess: boolean;
+}
+
+/**
+ * Opens what a compressed file holds. Closing it leaves `file` open.
+ * Reports COMPRESSED_SPOOLED (info) when it had to be decompressed to a temporary file.
+ * @returns undefined when the file is not compressed with an algorithm that we read
+ * @throws ImgoptError `corrupt` for damage, `system` when the temporary file cannot be written
+ */
+export async function openCompressedSource(
+  file: BlockSource,
+  context: Context,
+): Promise<CompressedSource | undefined> {
+  const head = new Uint8Array(Math.min(MAX_FRAME_HEADER_BYTES, file.size));
+  await file.read(head, 0);
+  const algorithm = detectCompressor(head)?.name;
+  if (algorithm === undefined) return undefined;
+  if (algorithm === 'zstd') {
+    const frames = (await readSeekTable(file)) ?? (await walkFrames(file, context));
+    if (frames !== undefined) return new FrameSource(file, frames);
+  }
+  return spool(file, algorithm, context);
+}
+
+/** Where frames begin, in the file and in the content; one entry more than frames, for the ends. */
+interface FrameIndex {
+  readonly count: number;
+  readonly stored: Float64Array;
+  readonly content: Float64Array;
+  /** Stored length without what may stand between frames. */
+  readonly lengths: Float64Array;
+}
+
+class IndexBuilder {
+  private readonly stored: number[] = [];
+  private readonly content: number[] = [];
+  private readonly lengths: number[] = [];
+  private size = 0;
+
+  /** @returns false when the frame cannot be part of random access */
+  add(at: number, length: number, contentSize: number): boolean {
+    if (contentSize === 0) return true;
+    if (contentSize > MAX_RANDOM_ACCESS_FRAME_BYTES || this.stored.length >= MAX_ZSTD_FRAMES) return false;
+    this.stored.push(at);
+    this.lengths.push(length);
+    this.content.push(this.size);
+    this.size += contentSize;
+    return this.size <= MAX_VIRTUAL_SIZE;
+  }
+
+  build(): FrameIndex {
+    return {
+      count: this.stored.length,
+      stored: Float64Array.from(this.stored),
+      lengths: Float64Array.from(this.lengths),
+      content: Float64Array.from([...this.content, this.size]),
+    };
+  }
+}
+
+/** The seek table at the end, or undefined when there is none that fits the file. */
+async function readSeekTable(file: BlockSource): Promise<FrameIndex | undefined> {
+  if (file.size < SKIPPABLE_HEADER_BYTES + SEEKABLE_FOOTER_BYTES) return undefined;
+  const footer = new Uint8Array(SEEKABLE_FOOTER_BYTES);
+  await file.read(footer, file.size - SEEKABLE_FOOTER_BYTES);
+  const view = new DataView(footer.buffer);
+  if (view.getUint32(5, true) !== SEEKABLE_FOOTER_MAGIC) return undefined;
+  const count = view.getUint32(0, true);
+  const descriptor = view.getUint8(4);
+  if (descriptor & 0x7c || count > MAX_ZSTD_FRAMES) return undefined;
+  const entryBytes = descriptor & 0x80 ? 12 : 8;
+  const tableBytes = SKIPPABLE_HEADER_BYTES + count * entryBytes + SEEKABLE_FOOTER_BYTES;
+  if (tableBytes > file.size) return undefined;
+  const bytes = new Uint8Array(tableBytes);
+  await file.read(bytes, file.size - tableBytes);
+  const table = new DataView(bytes.buffer);
+  if (
+    table.getUint32(0, true) !== SEEK_TABLE_MAGIC ||
+    table.getUint32(4, true) !== tableBytes - SKIPPABLE_HEADER_BYTES
+  )
+    return undefined;
+  const index = new IndexBuilder();
+  let at = 0;
+  for (let i = 0; i < count; i++) {
+    const entry = SKIPPABLE_HEADER_BYTES + i * entryBytes;
+    const length = table.getUint32(entry, true);
+    if (!index.add(at, length, table.getUint32(entry + 4, true))) return undefined;
+    at += length;
+  }
+  return at === file.size - tableBytes ? index.build() : undefined;
+}
+
+/** Follows the headers of all frames and blocks; undefined when a frame does not tell its size or is too large. */
+async function walkFrames(file: BlockSource, context: Context): Promise<FrameIndex | undefined> {
+  const index = new IndexBuilder();
+  const head = async (at: number, length: number): Promise<Uint8Array> => {
+    const bytes = new Uint8Array(Math.max(0, Math.min(length, file.size - at)));
+    await file.read(bytes, at);
+    return bytes;
+  };
+  for (let at = 0; at < file.size; ) {
+    context.signal.throwIfAborted();
+    const start = at;
+    const bytes = await head(at, MAX_FRAME_HEADER_BYTES);
+    const magic = magicOf(bytes);
+    if (magic !== undefined && isSkippable(magic) && bytes.length >= SKIPPABLE_HEADER_BYTES) {
+      at += SKIPPABLE_HEADER_BYTES + new DataView(bytes.buffer).getUint32(4, true);
+      if (at > file.size) throw truncated(start);
+      continue;
+    }
+    if (magic !== ZSTD_MAGIC) {
+      throw corrupt('TRAILING_GARBAGE', `what follows at ${hex(at)} is not part of the compressed data`, {
+        advice: 'the file was appended to or overwritten: get it again',
+      });
+    }
+    const header = readFrameHeader(bytes);
+    if (header === undefined) throw truncated(start);
+    if (header.contentSize === undefined || header.contentSize > MAX_RANDOM_ACCESS_FRAME_BYTES)
+      return undefined;
+    at += header.headerLength;
+    for (let isLast = false; !isLast; ) {
+      const blockBytes = await head(at, BLOCK_HEADER_BYTES);
+      if (blockBytes.length < BLOCK_HEADER_BYTES) throw truncated(start);
+      const block = readBlockHeader(blockBytes);
+      at += BLOCK_HEADER_BYTES + block.storedLength;
+      isLast = block.isLast;
+    }
+    if (header.hasChecksum) at += FRAME_CHECKSUM_BYTES;
+    if (at > file.size) throw truncated(start);
+    if (!index.add(start, at - start, header.contentSize)) return undefined;
+  }
+  return index.build();
+}
+
+function truncated(at: number): ImgoptError {
+  return corrupt('TRUNCATED', `the frame at ${hex(at)} is cut off`, {
+    advice: 'the file was cut short: copy or build it again',
+  });
+}
+
+/** Random access over frames. */
+class FrameSource implements CompressedSource {
+  readonly algorithm = 'zstd';
+  readonly isRandomAccess = true;
+  readonly size: number;
+  readonly granularity: number;
+  private readonly file: BlockSource;
+  private readonly frames: FrameIndex;
+  /** Decoded frames and those being decoded, the longest unused first. */
+  private readonly kept = new Map<number, Promise<Uint8Array>>();
+  private readonly keep: number;
+
+  constructor(file: BlockSource, frames: FrameIndex) {
+    this.file = file;
+    this.frames = frames;
+    this.size = frames.content[frames.count]!;
+    let largest = 1;
+    let isEven = true;
+    for (let i = 0; i < frames.count; i++) {
+      const length = frames.content[i + 1]! - frames.content[i]!;
+      if (i + 1 < frames.count && length !== frames.content[1]!) isEven = false;
+      largest = Math.max(largest, length);
+    }
+    const first = frames.count > 0 ? frames.content[1]! : 1;
+    this.granularity = isEven && Number.isInteger(Math.log2(first)) ? first : 1;
+    this.keep = Math.max(2, Math.floor(FRAME_CACHE_BYTES / largest));
+  }
+
+  async read(target: Uint8Array, offset: number): Promise<void> {
+    assertInside(target.length, offset, this.size, this.algorithm);
+    const end = offset + target.length;
+    const { content } = this.frames;
+    for (let index = this.frameAt(offset), at = offset; at < end; index++) {
+      const start = content[index]!;
+      const stop = Math.min(end, content[index + 1]!);
+      const frame = await this.frame(index);
+      target.set(frame.subarray(at - start, stop - start), at - offset);
+      at = stop;
+    }
+  }
+
+  /** The last frame that begins at or before `offset`. */
+  private frameAt(offset: number): number {
+    let low = 0;
+    let high = this.frames.count - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if (this.frames.content[middle]! <= offset) low = middle;
+      else high = middle - 1;
+    }
+    return low;
+  }
+
+  private frame(index: number): Promise<Uint8Array> {
+    let frame = this.kept.get(index);
+    if (frame === undefined) {
+      frame = this.decode(index);
+      frame.catch(() => this.kept.delete(index));
+    } else this.kept.delete(index);
+    this.kept.set(index, frame);
+    for (const oldest of this.kept.keys()) {
+      if (this.kept.size <= this.keep) break;
+      this.kept.delete(oldest);
+    }
+    return frame;
+  }
+
+  private async decode(index: number): Promise<Uint8Array> {
+    const { stored, lengths, content } = this.frames;
+    const at = stored[index]!;
+    const size = content[index + 1]! - content[index]!;
+    const bytes = new Uint8Array(lengths[index]!);
+    await this.file.read(bytes, at);
+    const outline = readFrame(bytes);
+    if (outline === undefined || outline.end !== bytes.length || outline.contentSize !== size)
+      throw corrupt('ZSTD_INDEX', `the seek table is wrong about the frame at ${hex(at)}`, {
+        advice: 'the file is damaged: get it again',
+      });
+    try {
+      const decoded = await decompress(bytes, {
+        chunkSize: size + 1,
+        maxOutputLength: size + 1,
+        params: { [constants.ZSTD_d_windowLogMax]: MAX_ZSTD_WINDOW_LOG },
+      });
+      if (decoded.length === size) return decoded;
+      throw new Error(`holds ${decoded.length} bytes, not ${size}`);
+    } catch (error) {
+      throw corrupt('ZSTD_CORRUPT', `the frame at ${hex(at)} is damaged: ${(error as Error).message}`, {
+        advice: 'copy or build it again',
+        cause: error,
+      });
+    }
+  }
+
+  async *extents(range: ByteRange = { start: 0, end: this.size }): AsyncGenerator<readonly BlockExtent[]> {
+    const { content, lengths } = this.frames;
+    const batch: BlockExtent[] = [];
+    for (let index = this.frameAt(range.start), at = range.start; at < range.end; index++) {
+      const end = Math.min(range.end, content[index + 1]!);
+      const share = (end - at) / (content[index + 1]! - content[index]!);
+      const stored = Math.round(lengths[index]! * share);
+      batch.push({ start: at, end, kind: 'data', stored, compressed: true });
+      at = end;
+    }
+    if (batch.length > 0) yield batch;
+  }
+
+  async close(): Promise<void> {
+    this.kept.clear();
+  }
+}
+
+async function* chunksOf(file: BlockSource): AsyncGenerator<Uint8Array> {
+  const step = 1024 * 1024;
+  for (let at = 0; at < file.size; at += step) {
+    const chunk = new Uint8Array(Math.min(step, file.size - at));
+    await file.read(chunk, at);
+    yield chunk;
+  }
+}
+
+/** Decompresses all of it to a file that nobody else sees. */
+async function spool(file: BlockSource, algorithm: string, context: Context): Promise<CompressedSource> {
+  const where = tmpdir();
+  const folder = await mkdtemp(join(where, 'imgopt-')).catch((error: unknown) => {
+    throw system(error, [where]);
+  });
+  const path = join(folder, 'content');
+  try {
+    const handle = await open(path, 'wx+', 0o600);
+    // Without a name nothing is left behind, whatever happens. Windows removes it when it is closed.
+    if (process.platform !== 'win32') await rm(folder, { recursive: true });
+    const progress = context.progress.start(`decompressing ${algorithm}`, file.size);
+    let size = 0;
+    try {
+      await decodeAny(
+        chunksOf(file),
+        {
+          async write(bytes) {
+            const runs = dataRuns(bytes, HOLE_BYTES, size);
+            for (let i = 0; i < runs.length; i += 2) {
+              for (let at = runs[i]!; at < runs[i + 1]!; ) {
+                const { bytesWritten } = await handle.write(bytes, at, runs[i + 1]! - at, size + at);
+                at += bytesWritten;
+              }
+            }
+            size += bytes.length;
+          },
+        },
+        {
+          maxSize: MAX_VIRTUAL_SIZE,
+          windowLogMax: MAX_ZSTD_WINDOW_LOG,
+          onPiece: (bytesIn) => progress.advance(bytesIn),
+        },
+        context,
+      );
+      await handle.truncate(size);
+    } catch (error) {
+      await handle.close();
+      throw error;
+    } finally {
+      progress.done();
+    }
+    context.report(
+      'info',
+      'COMPRESSED_SPOOLED',
+      `${algorithm} without frames can only be read from the start: decompressed to a temporary file of ${formatSize(size)}`,
+    );
+    return {
+      algorithm,
+      isRandomAccess: false,
+      size,
+      granularity: 512,
+      async read(target, offset) {
+        assertInside(target.length, offset, size, algorithm);
+        for (let at = 0; at < target.length; ) {
+          const { bytesRead } = await handle.read(target, at, target.length - at, offset + at);
+          if (bytesRead === 0) throw corrupt('SHRUNK', 'the temporary file became shorter');
+          at += bytesRead;
+        }
+      },
+      extents: (range = { start: 0, end: size }) => wholeAs('data', range),
+      async close() {
+        await handle.close();
+        await rm(folder, { recursive: true, force: true });
+      },
+    };
+  } catch (error) {
+    await rm(folder, { recursive: true, force: true });
+    if (error instanceof ImgoptError || (error as Error).name === 'AbortError') throw error;
+    throw (error as NodeJS.ErrnoException).errno === undefined
+      ? error
+      : new ImgoptError(
+          'system',
+          (error as NodeJS.ErrnoException).code ?? 'SYSTEM',
+          (error as Error).message,
+          {
+            where: [where],
+            advice: 'point TMPDIR to a folder with room for the decompressed image',
+            cause: error,
+          },
+        );
+  }
+}
