@@ -18,6 +18,7 @@
 import type { Inspection } from '../core/contracts/inspection.ts';
 import type { BookEntry, Books, Evidence } from '../core/contracts/report.ts';
 import type { BlockExtent } from '../core/contracts/source.ts';
+import { type ImgoptError, isArtifactError } from '../core/errors.ts';
 import { ExtentSet } from '../core/extents.ts';
 import { isRead, type Layer, layersOf } from './layers.ts';
 import type { StaleMeasurement } from './stale.ts';
@@ -129,6 +130,8 @@ export interface BalanceInput {
   readonly anyFilesystemRead: boolean;
   /** False when a filesystem's own maps could not be trusted: its unused blocks count as files. */
   readonly unusedIsKnown: boolean;
+  /** False when the image's map broke off: what it left out is explained by nobody. */
+  readonly isMapWhole: boolean;
   /** The unused blocks were read: stale is known to be not zero, and so certainly present. */
   readonly staleIsMeasured: boolean;
 }
@@ -140,7 +143,7 @@ export function balance(stored: StoredByClass, input: BalanceInput): Books {
   bytes[NUMBER_OF.other]! += input.snapshotBytes;
   const spare = input.allocated - bytes.reduce((sum, one) => sum + one, 0);
   if (spare >= 0) {
-    bytes[input.isRaw ? NUMBER_OF.other : NUMBER_OF.metadata]! += spare;
+    bytes[input.isRaw || !input.isMapWhole ? NUMBER_OF.other : NUMBER_OF.metadata]! += spare;
   } else {
     const order: BookName[] = input.staleIsMeasured
       ? ['stale', 'files', 'metadata', 'unread', 'other']
@@ -157,9 +160,11 @@ export function balance(stored: StoredByClass, input: BalanceInput): Books {
   // Without reading, unused blocks that are stored may hold zeros: an upper bound, unless there are none.
   if (bytes[NUMBER_OF.stale]! > 0 && !input.staleIsMeasured) evidence[NUMBER_OF.stale] = 'estimated';
   if (!input.unusedIsKnown) evidence[NUMBER_OF.files] = 'estimated';
+  if (!input.isMapWhole) evidence.fill('estimated');
   const entry = (name: BookName): BookEntry => {
     const number = NUMBER_OF[name];
     const isUnknown =
+      (name === 'other' && !input.isMapWhole) ||
       (name === 'files' && !input.anyFilesystemRead) ||
       (name === 'stale' && bytes[number] === 0 && !(input.anyFilesystemRead && input.unusedIsKnown));
     return { bytes: bytes[number]!, evidence: isUnknown ? 'unknown' : evidence[number]! };
@@ -173,12 +178,39 @@ export function balance(stored: StoredByClass, input: BalanceInput): Books {
   };
 }
 
-/** @param measured what reading the unused blocks found; undefined when they were not read */
-export async function analyzeBooks(inspection: Inspection, measured?: StaleMeasurement): Promise<Books> {
+/** The map as far as it goes: damage ends it. */
+async function* untilDamaged(
+  extents: AsyncIterable<readonly BlockExtent[]>,
+  onDamage: (error: ImgoptError) => void,
+): AsyncGenerator<readonly BlockExtent[]> {
+  try {
+    yield* extents;
+  } catch (error) {
+    if (!isArtifactError(error)) throw error;
+    onDamage(error);
+  }
+}
+
+/**
+ * @param measured what reading the unused blocks found; undefined when they were not read
+ * @param onDamage told when the image's map breaks off; what it did not explain is then `other`, `unknown`
+ */
+export async function analyzeBooks(
+  inspection: Inspection,
+  measured?: StaleMeasurement,
+  onDamage?: (error: ImgoptError) => void,
+): Promise<Books> {
   const { artifact, disk, filesystems } = inspection;
   const map = classMap(layersOf(inspection, measured), disk.source.size);
   const read = filesystems.filter(isRead);
-  return balance(await shareOut(disk.source.extents(), map), {
+  let isMapWhole = true;
+  const extents = untilDamaged(disk.source.extents(), (error) => {
+    if (onDamage === undefined) throw error;
+    isMapWhole = false;
+    onDamage(error.within(artifact.path));
+  });
+  return balance(await shareOut(extents, map), {
+    isMapWhole,
     allocated: artifact.allocated,
     snapshotBytes: disk.snapshotBytes,
     isRaw: disk.format === 'raw',

@@ -53,16 +53,19 @@ interface Piece {
 /** Reads the unused blocks of every filesystem. What cannot be read is reported and leaves null. */
 export async function measureStale(inspection: Inspection, context: Context): Promise<StaleMeasurement> {
   const { disk, filesystems, regions } = inspection;
-  const plans = await Promise.all([
+  const targets: (Target | null)[] = [
     ...filesystems.map((one) =>
-      !isRead(one) || one.unused === null ? null : planFor({ ...one, unused: one.unused }),
+      !isRead(one) || one.unused === null ? null : { ...one, unused: one.unused },
     ),
     ...regions.map(({ kind, ranges: unused }) =>
       kind === 'unused'
-        ? planFor({ source: disk.source, unused, blockSize: REGION_BLOCK_BYTES, where: ['unused volumes'] })
+        ? { source: disk.source, unused, blockSize: REGION_BLOCK_BYTES, where: ['unused volumes'] }
         : null,
     ),
-  ]);
+  ];
+  const plans = await Promise.all(
+    targets.map((target) => (target === null ? null : orReport(target, context, () => planFor(target)))),
+  );
   const task = context.progress.start(
     'reading unused blocks',
     plans.reduce((sum, plan) => sum + (plan?.total ?? 0), 0),
@@ -74,18 +77,7 @@ export async function measureStale(inspection: Inspection, context: Context): Pr
         found.push(null);
         continue;
       }
-      try {
-        found.push(await nonZeroBlocks(plan, context, task));
-      } catch (error) {
-        if (!isArtifactError(error)) throw error;
-        const place = [...plan.where, ...error.where].reduce((at, one) => at.at(one), context);
-        place.report(
-          'error',
-          error.code.replace(/^IMGOPT_/, ''),
-          `${error.message}; stale space was not measured`,
-        );
-        found.push(null);
-      }
+      found.push(await orReport(plan, context, () => nonZeroBlocks(plan, context, task)));
     }
   } finally {
     task.done();
@@ -94,9 +86,25 @@ export async function measureStale(inspection: Inspection, context: Context): Pr
     filesystems: found.slice(0, filesystems.length),
     regions: found.slice(filesystems.length),
     isComplete:
-      found.every((set, index) => set !== null || plans[index] === null) &&
+      found.every((set, index) => set !== null || targets[index] === null) &&
       filesystems.every((one) => !isRead(one) || one.unused !== null),
   };
+}
+
+/** What the artifact withholds is reported, and is null. */
+async function orReport<T>(target: Target, context: Context, work: () => Promise<T>): Promise<T | null> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!isArtifactError(error)) throw error;
+    const place = [...target.where, ...error.where].reduce((at, one) => at.at(one), context);
+    place.report(
+      'error',
+      error.code.replace(/^IMGOPT_/, ''),
+      `${error.message}; stale space was not measured`,
+    );
+    return null;
+  }
 }
 
 async function planFor(target: Target): Promise<Plan> {

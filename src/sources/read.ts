@@ -1,7 +1,7 @@
 /** Small helpers over a BlockSource that every reader needs. */
 import type { ProbeInput } from '../core/contracts/disk.ts';
 import type { BlockSource } from '../core/contracts/source.ts';
-import { corrupt } from '../core/errors.ts';
+import { corrupt, isArtifactError } from '../core/errors.ts';
 import { MAX_READ_BYTES, PROBE_HEAD_BYTES, PROBE_TAIL_BYTES } from '../core/limits.ts';
 
 /**
@@ -18,10 +18,22 @@ export async function readBytes(source: BlockSource, offset: number, length: num
 
 const EMPTY = new Uint8Array(0);
 
-/** Head and tail for detection. */
+/**
+ * Head and tail for detection. A truncated image has lost its tail: that one is empty then, since the head alone
+ * tells most kinds, and reading them will meet the damage again and report it.
+ */
 export async function readProbe(source: BlockSource): Promise<ProbeInput> {
   const head = new Uint8Array(Math.min(PROBE_HEAD_BYTES, source.size));
   const tail = new Uint8Array(Math.min(PROBE_TAIL_BYTES, source.size));
-  await Promise.all([source.read(head, 0), source.read(tail, source.size - tail.length)]);
-  return { head, tail, size: source.size };
+  const [, isTailThere] = await Promise.all([
+    source.read(head, 0),
+    source.read(tail, source.size - tail.length).then(
+      () => true,
+      (error: unknown) => {
+        if (!isArtifactError(error)) throw error;
+        return false;
+      },
+    ),
+  ]);
+  return { head, tail: isTailThere ? tail : new Uint8Array(0), size: source.size };
 }

@@ -119,8 +119,15 @@ describe('balance', () => {
     isRaw: false,
     anyFilesystemRead: true,
     unusedIsKnown: true,
+    isMapWhole: true,
     staleIsMeasured: false,
   };
+
+  test('what a broken map does not mention is nobody’s, and nothing is measured then', () => {
+    const books = balance(stored(500, 100, 0, 0, 30), { ...input, isMapWhole: false });
+    expect(books.files).toEqual({ bytes: 500, evidence: 'estimated' });
+    expect(books.other).toEqual({ bytes: 400, evidence: 'unknown' });
+  });
 
   test('what the map does not mention is the format’s own', () => {
     const books = balance(stored(500, 100, 200, 50, 50), input);

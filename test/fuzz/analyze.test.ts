@@ -77,8 +77,11 @@ async function analyze(path: string, deep: boolean): Promise<Report> {
   const inspection = await inspect(path, context, { drivers: createRegistry() });
   try {
     const options = { version: '0', top: 10 };
-    if (!deep) return await createReport(inspection, options);
-    return await createReport(inspection, { ...options, measured: await measureStale(inspection, context) });
+    const measured = deep ? { measured: await measureStale(inspection, context) } : {};
+    return await createReport(inspection, { ...options, ...measured, diagnostics: context.log.list() });
+  } catch (error) {
+    // What could be opened is reported, whatever turns up later.
+    throw new Error(`no report: ${String(error)}`, { cause: error });
   } finally {
     await inspection.close();
   }

@@ -1,6 +1,7 @@
 /** One copy of the table: its header and its entries, believed only when both checksums hold. */
 import { crc32 } from 'node:zlib';
 import type { BlockSource } from '../../../core/contracts/source.ts';
+import { isArtifactError } from '../../../core/errors.ts';
 import { MAX_GPT_TABLE_BYTES } from '../../../core/limits.ts';
 import { formatGuid, hex } from '../../../core/text.ts';
 import { readBytes } from '../../../sources/read.ts';
@@ -74,6 +75,16 @@ export function parseHeader(sector: Uint8Array, lba: number, sectorSize: number)
 
 /** Reads the copy whose header lies at `lba`. A sector outside the disk is `missing`. */
 export async function readCopy(source: BlockSource, lba: number, sectorSize: number): Promise<Copy> {
+  try {
+    return await parseCopy(source, lba, sectorSize);
+  } catch (error) {
+    if (!isArtifactError(error)) throw error;
+    // The image below is cut or damaged just there: one copy more or less, the other may still be read.
+    return { state: 'damaged', reason: error.toLine(), otherLba: 0 };
+  }
+}
+
+async function parseCopy(source: BlockSource, lba: number, sectorSize: number): Promise<Copy> {
   const at = lba * sectorSize;
   if (!(lba >= 1) || at + sectorSize > source.size) return { state: 'missing' };
   const parsed = parseHeader(await readBytes(source, at, sectorSize), lba, sectorSize);
