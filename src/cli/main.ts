@@ -1,8 +1,10 @@
 /** Starts oclif and turns what it throws outside of a command (an unknown one, say) into our one line. */
+import { system } from '../core/errors.ts';
 import { failureLine, toFailure, wantsStack } from './errors.ts';
 
 /** @param root URL of the file that was started; oclif finds package.json from it */
 export async function main(root: string, argv: string[] = process.argv.slice(2)): Promise<void> {
+  process.on('uncaughtException', fail);
   const { flush, run } = await import('@oclif/core');
   try {
     await run(argv, root);
@@ -15,4 +17,19 @@ export async function main(root: string, argv: string[] = process.argv.slice(2))
     process.stderr.write(`${failureLine(failure)}\n`);
     if (wantsStack() && error instanceof Error) process.stderr.write(`${error.stack}\n`);
   }
+}
+
+/**
+ * What no command caught: a full disk behind standard output arrives this way, because oclif throws what the
+ * stream emits. A command that failed before has said so already.
+ */
+function fail(error: Error): void {
+  if (process.exitCode === undefined || process.exitCode === 0) {
+    const isHost = typeof (error as NodeJS.ErrnoException).errno === 'number';
+    const failure = toFailure(isHost ? system(error) : error);
+    process.exitCode = failure.exitCode;
+    process.stderr.write(`${failureLine(failure)}\n`);
+    if (wantsStack()) process.stderr.write(`${error.stack}\n`);
+  }
+  process.exit();
 }
