@@ -1,4 +1,5 @@
 /** Assembles the report from its sections, one analyzer each; all are pure functions of the inspection. */
+import { DiagnosticLog } from '../core/context.ts';
 import type { Diagnostic } from '../core/contracts/context.ts';
 import type { Inspection } from '../core/contracts/inspection.ts';
 import type { Books, HygieneSection, Report, Suggestion } from '../core/contracts/report.ts';
@@ -33,13 +34,14 @@ export interface ReportOptions {
 /** The report of an inspection. The same artifact and options give the same report. */
 export async function createReport(inspection: Inspection, options: ReportOptions): Promise<Report> {
   const { measured, suggestions = [], top } = options;
+  const late = new DiagnosticLog();
   return {
     schema: 'imgopt.report/1',
     generator: { name: 'imgopt', version: options.version },
     artifact: analyzeArtifact(inspection),
     partitions: analyzePartitions(inspection),
     filesystems: analyzeFilesystems(inspection, measured),
-    books: options.books ?? (await analyzeBooks(inspection, measured)),
+    books: options.books ?? (await analyzeBooks(inspection, measured, (error) => late.addError(error))),
     os: analyzeOs(inspection),
     totals: analyzeTotals(inspection, suggestions),
     packages: analyzePackages(inspection),
@@ -48,6 +50,6 @@ export async function createReport(inspection: Inspection, options: ReportOption
     directories: analyzeDirectories(inspection, top),
     suggestions,
     hygiene: options.hygiene ?? [],
-    diagnostics: analyzeDiagnostics(options.diagnostics ?? inspection.diagnostics),
+    diagnostics: analyzeDiagnostics([...(options.diagnostics ?? inspection.diagnostics), ...late.list()]),
   };
 }

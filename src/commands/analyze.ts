@@ -68,7 +68,7 @@ export default class Analyze extends BaseCommand {
       const measured = flags.deep
         ? await (await import('../analyzers/stale.ts')).measureStale(inspection, context)
         : undefined;
-      const books = await analyzeBooks(inspection, measured);
+      const books = await analyzeBooks(inspection, measured, (error) => context.log.addError(error));
       const advice = await advise(inspection, { books });
       const report = await createReport(inspection, {
         books,
