@@ -15,6 +15,8 @@ export const IMGOPT = `${process.execPath} ${join(ROOT, 'bin', 'run.js')}`;
 
 export interface Sample {
   readonly seconds: number;
+  /** Processor time, user and system, of the command and its children. */
+  readonly cpu: number;
   /** Peak resident size of the largest process, in bytes. */
   readonly memory: number;
 }
@@ -33,20 +35,20 @@ export function sample(command: string): Sample {
   try {
     const run = spawnSync(
       '/usr/bin/time',
-      ['-o', report, '-f', '%e %M', 'bash', '-c', `set -o pipefail; ${command}`],
+      ['-o', report, '-f', '%e %M %U %S', 'bash', '-c', `set -o pipefail; ${command}`],
       {
         stdio: ['ignore', 'ignore', 'pipe'],
         maxBuffer: 1 << 28,
       },
     );
     if (run.status !== 0) throw new Error(`${command}: exit ${run.status}: ${run.stderr}`);
-    const [seconds, kilobytes] = readFileSync(report, 'utf8')
+    const [seconds, kilobytes, user, kernel] = readFileSync(report, 'utf8')
       .trim()
       .split('\n')
       .at(-1)!
       .split(' ')
       .map(Number);
-    return { seconds: seconds!, memory: kilobytes! * 1024 };
+    return { seconds: seconds!, cpu: user! + kernel!, memory: kilobytes! * 1024 };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

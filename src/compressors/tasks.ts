@@ -206,7 +206,11 @@ function isLongWork(task: ZstdCompressTask): boolean {
   return task.level > 12 || task.input.length > 16 * FEED_BYTES;
 }
 
-/** The same bytes as `compressFrame`, fed in pieces, so that a thread can be ended between them. */
+/**
+ * As `compressFrame`, fed in pieces, so that a thread can be ended between them. zstd then matches through its ring
+ * buffer, which gives other bytes than one call does; which of the two it is, and the pieces, depend on the level
+ * and the frame's length alone.
+ */
 async function compressZstdInPieces(task: ZstdCompressTask): Promise<PieceResult> {
   const { input: piece } = task;
   const { length } = piece;
