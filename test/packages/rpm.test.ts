@@ -12,6 +12,17 @@ import { packageDatabaseContract, readPackages } from '../contract/packages.ts';
 import { fixtureBytes, fixtureExpected } from '../support/fixtures.ts';
 import { entryPaths, memoryRoot } from '../support/folder-root.ts';
 import { int32, ndbFile, rpmHeader, type TagValue } from '../support/rpm-header.ts';
+import {
+  alternativeWords,
+  dependencyWords,
+  madeDatabase,
+  madeHeaders,
+  madePackages,
+  madeTree,
+  RPM_LISTS,
+  type RpmPackage,
+  resolvedLines,
+} from '../support/rpm-made.ts';
 
 interface El8 {
   name: string;
@@ -26,18 +37,6 @@ interface El8 {
   provides: string[];
   conflicts: string[];
 }
-interface Sle15 {
-  packages: {
-    name: string;
-    epoch: number | null;
-    version: string;
-    release: string;
-    architecture: string | null;
-    source: string | null;
-    size: number;
-  }[];
-}
-
 /** SQLite's own file of these statements; with `log` what the write-ahead log holds when nobody has closed it. */
 function sqliteFile(fill: (database: DatabaseSync) => void, journal = 'delete') {
   const folder = mkdtempSync(join(tmpdir(), 'imgopt-test-'));
@@ -76,7 +75,6 @@ const guest = (bytes: Uint8Array, more: Record<string, string | Uint8Array | nul
   memoryRoot({ '/var/lib/rpm/rpmdb.sqlite': bytes, ...more });
 
 const el8 = () => fixtureExpected<El8>('rpm/el8');
-const sle15 = () => fixtureExpected<Sle15>('rpm/sle15');
 
 packageDatabaseContract(rpmPackages, () => [
   {
@@ -89,13 +87,18 @@ packageDatabaseContract(rpmPackages, () => [
     mutations: 120,
   },
   {
-    name: 'NDB of SUSE 15',
+    name: 'NDB made by hand',
     files: {
-      '/usr/lib/sysimage/rpm/Packages.db': fixtureBytes('rpm/sle15/Packages.db'),
+      ...madeTree(),
+      '/usr/lib/sysimage/rpm/Packages.db': ndbFile(madeHeaders()),
       '/var/lib/rpm': { link: '../../usr/lib/sysimage/rpm' },
-      '/usr/bin/bash': 'x',
     },
     database: ['/usr/lib/sysimage/rpm/Packages.db'],
+  },
+  {
+    name: "rpm's own SQLite",
+    files: { ...madeTree(), '/usr/lib/sysimage/rpm/rpmdb.sqlite': madeDatabase() },
+    database: ['/usr/lib/sysimage/rpm/rpmdb.sqlite'],
   },
   {
     name: 'SQLite',
@@ -145,23 +148,53 @@ describe('real databases', () => {
     expect(paths(dependencies.conflicts)).toEqual(expected.conflicts);
   });
 
-  it('reads an NDB of SUSE 15 as rpm does', async () => {
-    const root = memoryRoot({ '/var/lib/rpm/Packages.db': fixtureBytes('rpm/sle15/Packages.db') });
+  it.each([
+    ['SQLite that rpm wrote', '/usr/lib/sysimage/rpm/rpmdb.sqlite', () => madeDatabase()],
+    ['NDB made by hand of its headers', '/usr/lib/sysimage/rpm/Packages.db', () => ndbFile(madeHeaders())],
+  ])('reads %s as rpm does', async (_, path, bytes) => {
+    const root = memoryRoot({ ...madeTree(), [path]: bytes() });
     const { packages, codes } = await readPackages(rpmPackages, root);
     expect(codes).toEqual([]);
-    const ours = packages.map((one) => `${one.name} ${one.version} ${one.architecture} ${one.installedSize}`);
-    const theirs = sle15().packages.map(
-      (one) =>
-        `${one.name} ${one.epoch === null ? '' : `${one.epoch}:`}${one.version}-${one.release} ${one.architecture} ${one.size}`,
+    const expected = madePackages();
+    const version = (one: RpmPackage) =>
+      `${one.epoch === null ? '' : `${one.epoch}:`}${one.version}-${one.release}`;
+    const key = (one: { name: string }, full: string) => `${one.name} ${full}`;
+    expect(packages.map((one) => key(one, one.version)).sort()).toEqual(
+      expected.map((one) => key(one, version(one))).sort(),
     );
-    expect(ours.sort()).toEqual(theirs.sort());
-    for (const { name, source, version, release } of sle15().packages) {
-      const found = packages.find(
-        (one) => one.name === name && one.version.endsWith(`${version}-${release}`),
-      )!;
-      if (source === null) expect(found.source).toBeNull();
-      else expect(source.startsWith(`${found.source}-`)).toBe(true);
+    for (const theirs of expected) {
+      const ours = packages.find((one) => one.name === theirs.name && one.version === version(theirs))!;
+      expect(ours).toMatchObject({
+        architecture: theirs.architecture,
+        installedSize: theirs.size,
+        installTime: theirs.installTime,
+        section: theirs.group === 'Unspecified' ? null : theirs.group,
+      });
+      // name-version-release.src.rpm
+      expect(ours.source).toBe(theirs.source === null ? null : theirs.source.replace(/-[^-]+-[^-]+$/, ''));
+      const { requires, provides, conflicts, recommends, suggests, supplements } = ours.dependencies!;
+      expect({
+        require: requires.map(alternativeWords).sort(),
+        provide: provides.map(dependencyWords).sort(),
+        conflict: conflicts.map(dependencyWords).sort(),
+        recommend: recommends.map(alternativeWords).sort(),
+        suggest: suggests.map(alternativeWords).sort(),
+        supplement: supplements.flatMap((all) => all.map(alternativeWords)).sort(),
+      }).toEqual(
+        Object.fromEntries(RPM_LISTS.map((list) => [list, resolvedLines(list, theirs[list]).sort()])),
+      );
+      const files = [...(theirs.files['0'] ?? []), ...(theirs.files['3'] ?? [])]
+        .map((file) => root.lookup(file, false))
+        .filter((entry) => entry >= 0);
+      expect([...ours.entries]).toEqual([...new Set(files)].sort((a, b) => a - b));
     }
+  });
+
+  it('covers every state of files, a size beyond 32 bits and a key', () => {
+    const states = new Set(madePackages().flatMap((one) => Object.keys(one.files)));
+    expect([...states].sort()).toEqual(['0', '1', '2', '3']);
+    expect(Math.max(...madePackages().map((one) => one.size))).toBeGreaterThan(2 ** 32);
+    expect(madePackages().some((one) => one.name === 'gpg-pubkey' && one.architecture === null)).toBe(true);
   });
 });
 
@@ -191,6 +224,19 @@ describe('files', () => {
       '/usr/share/alpha/data',
       '/usr/share/alpha/shared',
     ]);
+  });
+
+  it('takes a requirement that may be missing for a recommendation, as rpm 4.4 wrote one', async () => {
+    // RPMSENSE_MISSINGOK of rpm's rpmds.h, RPMSENSE_GREATER | RPMSENSE_EQUAL.
+    const old = rpmHeader([
+      ...ALPHA,
+      [1049, ['hinted', 'needed']],
+      [1050, ['2', '']],
+      [1048, int32((1 << 19) | 4 | 8, 0)],
+    ]);
+    const [one] = (await readPackages(rpmPackages, guest(rpmSqlite([old])))).packages;
+    expect(one!.dependencies!.requires.map(alternativeWords)).toEqual(['needed']);
+    expect(one!.dependencies!.recommends.map(alternativeWords)).toEqual(['hinted >= 2']);
   });
 
   it('takes the later of two entries for a tag: what the installation added', async () => {
@@ -298,11 +344,21 @@ describe('damage', () => {
     expect(codes).toEqual(['IMGOPT_RPM_BDB_ORPHANS']);
   });
 
-  it('verifies the checksum of an NDB blob', async () => {
-    const bytes = Buffer.from(fixtureBytes('rpm/sle15/Packages.db'));
-    bytes[bytes.indexOf('BlbS') + 5000]! ^= 1;
+  it.each([
+    ['a wrong checksum', (bytes: Buffer) => bytes.writeUInt8(bytes[5000]! ^ 1, 5000), 'RPM_NDB_CHECKSUM'],
+    ['no magic', (bytes: Buffer) => bytes.writeUInt8(0, 0), 'RPM_NDB_MAGIC'],
+    ['a version of another age', (bytes: Buffer) => bytes.writeUInt32LE(1, 4), 'RPM_NDB_VERSION'],
+    ['more slots than bytes', (bytes: Buffer) => bytes.writeUInt32LE(1 << 30, 12), 'RPM_NDB_SLOTS'],
+    ['no slot where one belongs', (bytes: Buffer) => bytes.writeUInt8(0, 64), 'RPM_NDB_SLOTS'],
+    ['a slot beyond its end', (bytes: Buffer) => bytes.writeUInt32LE(0xfffffff, 32 + 8), 'RPM_NDB_SLOTS'],
+    ['two slots of one blob', (bytes: Buffer) => bytes.copy(bytes, 32 + 16, 32, 48), 'RPM_NDB_SLOTS'],
+    ['a blob of another package', (bytes: Buffer) => bytes.writeUInt32LE(999, 32 + 4), 'RPM_NDB_BLOB'],
+    ['two lengths of a blob', (bytes: Buffer) => bytes.writeUInt32LE(1, bytes.length - 8), 'RPM_NDB_BLOB'],
+  ])('refuses NDB: %s', async (_, damage, code) => {
+    const bytes = ndbFile(madeHeaders());
+    damage(bytes);
     const root = memoryRoot({ '/var/lib/rpm/Packages.db': bytes });
-    await expect(readPackages(rpmPackages, root)).rejects.toMatchObject({ code: 'IMGOPT_RPM_NDB_CHECKSUM' });
+    await expect(readPackages(rpmPackages, root)).rejects.toMatchObject({ code: `IMGOPT_${code}` });
   });
 
   it('computes Adler-32 as RFC 1950 does', () => {
@@ -319,7 +375,7 @@ describe('damage', () => {
         [1001, '1'],
       ]),
     );
-    const bytes = ndbFile(headers, (blob) => adler32(blob, 0, blob.length));
+    const bytes = ndbFile(headers);
     const { packages } = await readPackages(rpmPackages, memoryRoot({ '/var/lib/rpm/Packages.db': bytes }));
     expect(packages).toHaveLength(300);
   });

@@ -1,4 +1,5 @@
 /** Writes rpm header blobs by hand, from the specification (docs/manual/hregions.md and format_header.md of rpm). */
+import { deflateSync } from 'node:zlib';
 
 export type TagValue =
   | string
@@ -44,32 +45,49 @@ export function rpmHeader(tags: readonly (readonly [tag: number, value: TagValue
   return Buffer.concat([intro, index, ...parts]);
 }
 
-/** A Packages.db with these headers, from rpm's lib/backend/ndb/rpmpkg.c; checksums by `sum` (Adler-32). */
-export function ndbFile(headers: readonly Uint8Array[], sum: (bytes: Uint8Array) => number): Buffer {
-  const pages = Math.ceil((headers.length + 2) / 256);
+/** Adler-32 by zlib: the last four bytes of what deflate writes (RFC 1950). */
+const adler32 = (bytes: Uint8Array) => deflateSync(bytes, { level: 0 }).subarray(-4).readUInt32BE();
+
+/**
+ * A Packages.db with these headers, **made by hand** from the layout in rpm's lib/backend/ndb/rpmpkg.c, since
+ * Debian's rpm has no NDB backend to make one. As after erasures: one slot is free, there is a zeroed hole
+ * between the blobs, and blobs do not lie in the order of their numbers.
+ */
+export function ndbFile(headers: readonly Uint8Array[]): Buffer {
+  const FREE_SLOT = 1;
+  const HOLE_BLOCKS = 7;
+  const pages = Math.ceil((2 + headers.length + 1) / 256);
   const slots = Buffer.alloc(pages * 4096);
-  slots.write('RpmP', 0, 'latin1');
-  slots.writeUInt32LE(1, 8);
-  slots.writeUInt32LE(pages, 12);
-  slots.writeUInt32LE(headers.length + 1, 16);
   for (let at = 32; at < slots.length; at += 16) slots.write('Slot', at, 'latin1');
+  slots.write('RpmP', 0, 'latin1');
+  // Version 0, then how often the file was written, its slot pages, and the number of the next package.
+  for (const [j, word] of [0, 2 * headers.length, pages, headers.length + 1].entries()) {
+    slots.writeUInt32LE(word, 4 + j * 4);
+  }
   const blobs: Buffer[] = [];
   let block = pages * 256;
-  for (const [i, header] of headers.entries()) {
+  for (let i = headers.length - 1; i >= 0; i--) {
+    const header = headers[i]!;
     const blocks = Math.ceil((16 + header.length + 12) / 16);
     const blob = Buffer.alloc(blocks * 16);
     blob.write('BlbS', 0, 'latin1');
-    blob.writeUInt32LE(i + 1, 4);
-    blob.writeUInt32LE(header.length, 12);
+    for (const [j, word] of [i + 1, 1_700_000_000 + i, header.length].entries()) {
+      blob.writeUInt32LE(word, 4 + j * 4);
+    }
     blob.set(header, 16);
     const tail = blob.length - 12;
-    blob.writeUInt32LE(sum(blob.subarray(0, tail)), tail);
+    // The checksum covers head, header and padding.
+    blob.writeUInt32LE(adler32(blob.subarray(0, tail)), tail);
     blob.writeUInt32LE(header.length, tail + 4);
     blob.write('BlbE', tail + 8, 'latin1');
-    for (const [j, word] of [i + 1, block, blocks].entries())
-      slots.writeUInt32LE(word, 32 + i * 16 + 4 + j * 4);
+    const slot = 32 + (i < FREE_SLOT ? i : i + 1) * 16;
+    for (const [j, word] of [i + 1, block, blocks].entries()) slots.writeUInt32LE(word, slot + 4 + j * 4);
     blobs.push(blob);
     block += blocks;
+    if (i === FREE_SLOT) {
+      blobs.push(Buffer.alloc(HOLE_BLOCKS * 16));
+      block += HOLE_BLOCKS;
+    }
   }
   return Buffer.concat([slots, ...blobs]);
 }
