@@ -7,79 +7,107 @@ import { FIXTURES, fixtureBytes } from '../support/fixtures.ts';
 import { entryPaths, memoryRoot } from '../support/folder-root.ts';
 
 const DATABASE = '/lib/apk/db/installed';
-const real = () => fixtureBytes('apk/installed');
+const installed = () => fixtureBytes('apk/installed');
 const world = () => readFileSync(join(FIXTURES, 'apk/world'));
 
-/** Every folder and file that the database names, found by a few lines of their own. */
-function filesOf(text: string): Record<string, null> {
-  let folder = '';
-  const files: Record<string, null> = {};
-  for (const line of text.split('\n')) {
-    if (line.startsWith('F:')) folder = `/${line.slice(2)}`;
-    if (line.startsWith('F:') && line.length > 2) files[folder] = null;
-    if (line.startsWith('R:')) files[`${folder}/${line.slice(2)}`] = null;
-  }
-  return files;
-}
+/** What awk says of the database, a row per package. */
+const expected = () =>
+  readFileSync(join(FIXTURES, 'apk/expected.txt'), 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map((line) => {
+      const [name, version, size, source, folders, files, paths] = line.split('\t') as string[];
+      return {
+        fields: { name, version, installedSize: Number(size), source: source === '-' ? null : source },
+        count: Number(folders) + Number(files),
+        // The folder without a name is the root.
+        paths: Number(folders) === 0 ? [] : paths!.split('|').map((path) => path || '/'),
+      };
+    });
+
+const files = () =>
+  Object.fromEntries(
+    expected().flatMap(({ paths }) => paths.filter((path) => path !== '/').map((path) => [path, null])),
+  );
 
 packageDatabaseContract(apkPackages, () => [
   {
-    name: 'Alpine 3.16',
-    files: { ...filesOf(real().toString()), [DATABASE]: real(), '/etc/apk/world': world() },
+    name: 'written by hand',
+    files: { ...files(), [DATABASE]: installed(), '/etc/apk/world': world() },
     database: [DATABASE, '/etc/apk/world'],
     mutations: 200,
   },
   {
     name: 'where apk 3 keeps it',
-    files: { '/usr/lib/apk/db/installed': real(), '/lib': { link: 'usr/lib' } },
+    files: { '/usr/lib/apk/db/installed': installed(), '/lib': { link: 'usr/lib' } },
     database: ['/usr/lib/apk/db/installed'],
   },
 ]);
 
-describe('Alpine 3.16', () => {
-  const root = memoryRoot({ ...filesOf(real().toString()), [DATABASE]: real(), '/etc/apk/world': world() });
+describe('a database written by hand', () => {
+  const root = memoryRoot({ ...files(), [DATABASE]: installed(), '/etc/apk/world': world() });
+  const find = async (name: string) =>
+    (await readPackages(apkPackages, root)).packages.find((one) => one.name === name)!;
 
   it('has the packages, sizes and files that its database lists', async () => {
     const { packages } = await readPackages(apkPackages, root);
-    const lines = packages.map((one) => ({
-      line: `${one.name} ${one.version} ${one.installedSize} ${one.source}`,
-      all: entryPaths(root, one.entries).length,
-    }));
-    const expected = readFileSync(join(FIXTURES, 'apk/expected.txt'), 'utf8').trim().split('\n');
-    expect(lines.map(({ line }) => line)).toEqual(
-      expected.map((line) => line.split(' ').slice(0, 4).join(' ')),
+    expect(
+      packages.map(({ name, version, installedSize, source }) => ({ name, version, installedSize, source })),
+    ).toEqual(expected().map(({ fields }) => fields));
+    expect(packages.map((one) => entryPaths(root, one.entries))).toEqual(
+      expected().map(({ paths }) => [...paths].sort()),
     );
-    expect(lines.map(({ all }) => all)).toEqual(
-      expected.map((line) => {
-        const [folders, files] = line.split(' ').slice(4).map(Number);
-        return folders! + files!;
-      }),
-    );
+    expect(packages.map((one) => one.entries.length)).toEqual(expected().map(({ count }) => count));
   });
 
   it('knows what was asked for, from world', async () => {
     const { packages } = await readPackages(apkPackages, root);
-    const asked = world().toString().trim().split('\n');
-    expect(packages.filter((one) => one.automatic === false).map((one) => one.name)).toEqual(asked.sort());
+    // certificates-bundle>=2024, docs (which documentation provides), tls-client@edge; !telnet asks for nothing.
+    expect(packages.filter((one) => one.automatic === false).map((one) => one.name)).toEqual([
+      'base-folders',
+      'certificates-bundle',
+      'documentation',
+      'package-manager',
+      'tls-client',
+    ]);
   });
 
-  it('reads versions, virtual names and install_if', async () => {
-    const { packages } = await readPackages(apkPackages, root);
-    const tools = packages.find((one) => one.name === 'apk-tools')!;
-    // D:musl>=1.2 ca-certificates-bundle so:libc.musl-armv7.so.1 …, p:so:libapk.so.3.12.0=3.12.0 cmd:apk=2.12.9-r3
-    expect(tools.dependencies!.requires[0]).toEqual([
-      { name: 'musl', relation: '>=', version: '1.2', architecture: null },
+  it('reads versions, virtual names, conflicts and install_if', async () => {
+    const manager = await find('package-manager');
+    // D:libsmall>=1.2.3_git20230717 certificates-bundle so:libcrypt.so.3 so:libtls.so.3 !package-manager-static
+    expect(manager.dependencies!.requires[0]).toEqual([
+      { name: 'libsmall', relation: '>=', version: '1.2.3_git20230717', architecture: null },
     ]);
-    expect(tools.requires.slice(0, 2)).toEqual([['musl'], ['ca-certificates-bundle']]);
-    expect(tools.provides).toEqual(['so:libapk.so.3.12.0', 'cmd:apk']);
-    // i:busybox=1.35.0-r13 libssl1.1
-    const client = packages.find((one) => one.name === 'ssl_client')!;
-    expect(client.dependencies!.supplements).toEqual([
+    expect(manager.requires).toEqual([
+      ['libsmall'],
+      ['certificates-bundle'],
+      ['so:libcrypt.so.3'],
+      ['so:libtls.so.3'],
+    ]);
+    expect(manager.dependencies!.conflicts).toEqual([
+      { name: 'package-manager-static', relation: null, version: null, architecture: null },
+    ]);
+    // p:so:libpm.so.2.14.0=2.14.0 cmd:pm=2.14.0-r2
+    expect(manager.provides).toEqual(['so:libpm.so.2.14.0', 'cmd:pm']);
+    // i:small-tools=2.10.0_rc1-r12 libtls3
+    expect((await find('tls-client')).dependencies!.supplements).toEqual([
       [
-        [{ name: 'busybox', relation: '=', version: '1.35.0-r13', architecture: null }],
-        [{ name: 'libssl1.1', relation: null, version: null, architecture: null }],
+        [{ name: 'small-tools', relation: '=', version: '2.10.0_rc1-r12', architecture: null }],
+        [{ name: 'libtls3', relation: null, version: null, architecture: null }],
       ],
     ]);
+    // D:small-tools-doc~2.10 package-manager>2.13 libsmall=1.2.3_git20240101-r0
+    expect((await find('documentation')).dependencies!.requires).toMatchObject([
+      [{ name: 'small-tools-doc', relation: '~', version: '2.10' }],
+      [{ name: 'package-manager', relation: '>', version: '2.13' }],
+      [{ name: 'libsmall', relation: '=', version: '1.2.3_git20240101-r0' }],
+    ]);
+  });
+
+  it('says which package was not put in place', async () => {
+    const { packages } = await readPackages(apkPackages, root);
+    const states = packages.filter((one) => one.state !== null).map((one) => [one.name, one.state]);
+    expect(states).toEqual([['half-installed', 'broken-files broken-script']]);
   });
 });
 
