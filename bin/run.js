@@ -16,5 +16,5 @@ process.env.UV_THREADPOOL_SIZE ??= String(Math.max(4, availableParallelism()));
 // Compiled code of our own and of oclif is kept between runs; saves about a third of the start-up time.
 (await import('node:module')).enableCompileCache?.();
 
-const { main } = await import('../dist/cli/main.js');
+const { main } = await import('../dist/bundle/cli/main.js');
 await main(import.meta.url);

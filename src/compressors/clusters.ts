@@ -12,6 +12,7 @@ import { Worker } from 'node:worker_threads';
 import type { Context, ProgressTask } from '../core/contracts/context.ts';
 import type { BlockExtent, BlockSource } from '../core/contracts/source.ts';
 import type { WriteTally } from '../core/contracts/writer.ts';
+import { moduleUrl } from '../core/module-url.ts';
 import { CLUSTER_PLAIN, CLUSTER_ZERO, type ClusterCodec, isZeroCluster } from './cluster-work.ts';
 import type { ClusterAnswer, ClusterRequest } from './cluster-worker.ts';
 
@@ -249,8 +250,7 @@ class Team {
 
   private start(): Member {
     // Beside this file, as source or compiled.
-    const name = import.meta.url.endsWith('.ts') ? './cluster-worker.ts' : './cluster-worker.js';
-    const worker = new Worker(new URL(name, import.meta.url), { name: 'imgopt-clusters' });
+    const worker = new Worker(moduleUrl('compressors/cluster-worker'), { name: 'imgopt-clusters' });
     const member: Member = { worker, jobs: [] };
     worker.on('message', (answer: ClusterAnswer) => {
       member.jobs.shift()?.resolve(answer);

@@ -14,9 +14,10 @@
  * A native call cannot be stopped half-way: after `close` a thread ends when its current piece is done.
  */
 import { Worker } from 'node:worker_threads';
+import { moduleUrl } from '../core/module-url.ts';
 import { type CodecTask, performTask, type ResultOf, taskTransfers } from './tasks.ts';
 
-const WORKER = new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url);
+const WORKER = moduleUrl('compressors/worker');
 
 /** Work that is done where it is asked for, as long as no thread has been started: the one piece of a small file. */
 const IN_PLACE_BYTES = 256 * 1024;
