@@ -13,24 +13,48 @@ import { qcow2Writer } from './disk/formats/qcow2/writer.ts';
 import { rawFormat } from './disk/formats/raw/raw.ts';
 import { rawWriter } from './disk/formats/raw/writer.ts';
 import { recognisedFormats } from './disk/formats/recognised/recognised.ts';
+import { vdiFormat } from './disk/formats/vdi/vdi.ts';
+import { vdiWriter } from './disk/formats/vdi/writer.ts';
+import { vhdFormat } from './disk/formats/vhd/vhd.ts';
+import { vhdWriter } from './disk/formats/vhd/writer.ts';
 import { vmdkFormat } from './disk/formats/vmdk/vmdk.ts';
+import { vmdkWriter } from './disk/formats/vmdk/writer.ts';
 import { gptVolumes } from './disk/volumes/gpt/gpt.ts';
 import { mbrVolumes } from './disk/volumes/mbr/mbr.ts';
+import { apkPackages } from './packages/apk/apk.ts';
 import { dpkgPackages } from './packages/dpkg/dpkg.ts';
+import { flatpakPackages } from './packages/flatpak/flatpak.ts';
+import { gemPackages } from './packages/language/gem.ts';
+import { npmPackages } from './packages/language/npm.ts';
+import { pythonPackages } from './packages/language/python.ts';
+import { pacmanPackages } from './packages/pacman/pacman.ts';
+import { rpmPackages } from './packages/rpm/rpm.ts';
+import { snapPackages } from './packages/snap/snap.ts';
 
 const BUILT_IN: Contribution = {
   apiVersion: 1,
-  formats: [qcow2Format, vmdkFormat],
-  writers: [qcow2Writer, rawWriter],
+  formats: [qcow2Format, vmdkFormat, vdiFormat, vhdFormat],
+  writers: [qcow2Writer, rawWriter, vmdkWriter, vhdWriter, vdiWriter],
   volumeSystems: [gptVolumes, mbrVolumes],
   filesystems: [extDriver, fatDriver],
-  packageDatabases: [dpkgPackages],
+  packageDatabases: [
+    dpkgPackages,
+    rpmPackages,
+    apkPackages,
+    pacmanPackages,
+    snapPackages,
+    flatpakPackages,
+  ],
 };
-/** Asked last: raw accepts anything, and recognisers must not hide a plugin that really reads. */
+/**
+ * Asked last: raw accepts anything, recognisers must not hide a plugin that really reads, and what a system's
+ * packages installed is theirs before it is a language's.
+ */
 const LAST: Contribution = {
   apiVersion: 1,
   formats: [recognisedFormats, rawFormat],
   filesystems: recognisedDrivers,
+  packageDatabases: [pythonPackages, npmPackages, gemPackages],
 };
 
 export interface OwnedContribution {

@@ -360,10 +360,7 @@ describe('what is no image, with the real drivers', () => {
   });
 
   it.each([
-    ['VHD', padded(0, 'conectix')],
-    ['VHD', padded(-512, 'conectix')],
     ['VHDX', padded(0, 'vhdxfile')],
-    ['VDI', padded(64, '\x7f\x10\xda\xbe')],
     ['QED', padded(0, 'QED\0')],
     ['Parallels', padded(0, 'WithoutFreeSpace')],
     ['dmg', padded(-512, 'koly\0\0\0\x04')],

@@ -63,6 +63,8 @@ export interface ImageWriter {
   /** The first is the default. */
   readonly subformats: readonly string[];
   readonly compressions: readonly ImageCompression[];
+  /** Bytes that the disk has in this format: the source's size, unless the format wants whole units. Zeros fill them. */
+  virtualSize?(size: number, options: WriterOptions): number;
   /** Whether `write` works on an output that is sequential, for these options. */
   canStream(options: WriterOptions): boolean;
   /** For predictions; without it the output's size cannot be foretold. */

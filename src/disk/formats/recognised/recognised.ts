@@ -1,6 +1,6 @@
 /**
  * Images and containers of images that imgopt knows by name and does not read: so that the refusal says what the
- * file is and what to do, and a VHD is not taken for a raw disk because its data come first.
+ * file is and what to do.
  *
  * All of them are one format that is asked last, before raw is taken on trust: a driver or a plugin that really
  * reads one of these is asked earlier and wins. Signatures are from the published specifications; those of two or
@@ -66,12 +66,11 @@ function isBzip2(input: ProbeInput): boolean {
 }
 
 /**
- * In order. A fixed VHD has its footer behind the data; 511 bytes of it in images of old Virtual PC.
- * @see qemu's block/vpc.c, block/vhdx.h, block/vdi.c, docs/interop/qed_spec.txt, docs/interop/parallels.txt
+ * In order.
+ * @see qemu's block/vhdx.h, docs/interop/qed_spec.txt, docs/interop/parallels.txt
  */
 export const RECOGNISED: readonly RecognisedFormat[] = [
   signature('a VHDX image', CONVERT, [0, 'vhdxfile']),
-  signature('a VDI image', CONVERT, [64, '\x7f\x10\xda\xbe']),
   signature('a QED image', CONVERT, [0, 'QED\0']),
   signature('a Parallels image', CONVERT, [0, 'WithoutFreeSpace'], [0, 'WithouFreSpacExt']),
   signature('a qcow image of version 1', CONVERT, [0, 'QFI\xfb\0\0\0\x01']),
@@ -90,7 +89,6 @@ export const RECOGNISED: readonly RecognisedFormat[] = [
   signature('an lz4 file', UNPACK, [0, '\x04\x22\x4d\x18']),
   signature('a zip archive', UNPACK, [0, 'PK\x03\x04'], [0, 'PK\x05\x06']),
   signature('a 7-Zip archive', UNPACK, [0, '7z\xbc\xaf\x27\x1c']),
-  signature('a VHD image', CONVERT, [0, 'conectix'], [-512, 'conectix'], [-511, 'conectix']),
   signature('an Apple disk image (dmg)', CONVERT, [-512, 'koly\0\0\0\x04']),
 ];
 

@@ -33,9 +33,11 @@ export const vdiWriter: ImageWriter = {
   format: 'vdi',
   subformats: ['dynamic', 'static'],
   compressions: ['none'],
-  canStream: (options) => options.subformat === 'static',
+  virtualSize: (size) => Math.ceil(size / SECTOR) * SECTOR,
+  canStream: (options) => subformatOf(options) === 'static',
+  units: () => ({ unit: BLOCK_BYTES, codec: null }),
   async write(source, output, options, context) {
-    const subformat = options.subformat ?? 'dynamic';
+    const subformat = subformatOf(options);
     checkOptions(subformat, options);
     const isStatic = subformat === 'static';
     if (output.isSequential && !isStatic) {
@@ -74,13 +76,15 @@ export const vdiWriter: ImageWriter = {
     for await (const { blocks, bytes } of reader.batches()) {
       for (const [index, block] of blocks.entries()) {
         const content = bytes.subarray(index * BLOCK_BYTES, (index + 1) * BLOCK_BYTES);
+        const isEmpty = isZero(content);
+        if (options.tally !== undefined) options.tally[isEmpty ? 'zero' : 'plain'] += BLOCK_BYTES;
         if (output.isSequential) {
           await writeZeros(output, dataOffset + next * BLOCK_BYTES, dataOffset + block * BLOCK_BYTES);
           await output.write(content, dataOffset + block * BLOCK_BYTES);
           next = block + 1;
         } else if (isStatic) {
           await writeSparsely(output, content, dataOffset + block * BLOCK_BYTES);
-        } else if (!isZero(content)) {
+        } else if (!isEmpty) {
           map.writeUInt32LE(next, block * 4);
           await writeSparsely(output, content, dataOffset + next * BLOCK_BYTES);
           next++;
@@ -95,6 +99,11 @@ export const vdiWriter: ImageWriter = {
     await output.setSize(end);
   },
 };
+
+/** What is asked for, or what a VDI source is. */
+function subformatOf({ subformat, details }: WriterOptions): string {
+  return subformat ?? (details.subformat === 'static' ? 'static' : 'dynamic');
+}
 
 function checkOptions(subformat: string, { compression, backing, clusterSize }: WriterOptions): void {
   if (!vdiWriter.subformats.includes(subformat)) {

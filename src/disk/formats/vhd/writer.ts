@@ -38,6 +38,8 @@ import {
 } from './layout.ts';
 
 const MiB = 1024 * 1024;
+/** Zeros of a sparse host file are left out in units of this. */
+const HOST_UNIT = 32 * 1024;
 const DEFAULT_BLOCK_BYTES = 2 * MiB;
 /** Spec: 2 MiB; Hyper-V also reads 512 KiB. */
 const BLOCK_SIZES = [512 * 1024, DEFAULT_BLOCK_BYTES];
@@ -48,9 +50,14 @@ export const vhdWriter: ImageWriter = {
   format: 'vpc',
   subformats: ['dynamic', 'fixed'],
   compressions: ['none'],
-  canStream: (options) => options.subformat === 'fixed',
+  virtualSize: (size, options) => roundUp(size, subformatOf(options) === 'fixed' ? MiB : SECTOR),
+  canStream: (options) => subformatOf(options) === 'fixed',
+  units: (options) => ({
+    unit: subformatOf(options) === 'fixed' ? HOST_UNIT : (options.clusterSize ?? DEFAULT_BLOCK_BYTES),
+    codec: null,
+  }),
   async write(source, output, options, context) {
-    const subformat = options.subformat ?? 'dynamic';
+    const subformat = subformatOf(options);
     if (options.compression !== 'none') {
       throw usage('VHD_COMPRESSION', `VHD cannot be compressed inside (${options.compression})`, {
         advice: 'leave --compress away, or choose qcow2 or vmdk',
@@ -66,6 +73,15 @@ export const vhdWriter: ImageWriter = {
     throw usage('VHD_SUBFORMAT', `VHD has no subformat ${subformat}`, { advice: 'dynamic and fixed exist' });
   },
 };
+
+/** What is asked for, or what a VHD source is. */
+function subformatOf({ subformat, details }: WriterOptions): string {
+  return subformat ?? (details.subformat === 'fixed' ? 'fixed' : 'dynamic');
+}
+
+function roundUp(size: number, unit: number): number {
+  return Math.ceil(size / unit) * unit;
+}
 
 function checkSize(size: number): void {
   if (size <= MAX_SIZE) return;
@@ -83,7 +99,7 @@ async function writeFixed(
   if (options.clusterSize !== undefined) {
     throw usage('VHD_BLOCK_SIZE', 'a fixed VHD has no blocks', { advice: 'leave --cluster-size away' });
   }
-  const size = Math.ceil(source.size / MiB) * MiB;
+  const size = roundUp(source.size, MiB);
   checkSize(size);
   const footer = await makeFooter(source, size, DISK_TYPE.fixed, NO_OFFSET, options);
   const blockBytes = MiB;
@@ -94,6 +110,7 @@ async function writeFixed(
       if (output.isSequential) await writeZeros(output, at, block * blockBytes);
       const content = bytes.subarray(index * blockBytes, (index + 1) * blockBytes);
       at = block * blockBytes;
+      if (options.tally !== undefined) options.tally[isZero(content) ? 'zero' : 'plain'] += blockBytes;
       if (output.isSequential) await output.write(content, at);
       else await writeSparsely(output, content, at);
       at += blockBytes;
@@ -122,7 +139,7 @@ async function writeDynamic(
       advice: '512KiB and 2MiB are possible',
     });
   }
-  const size = Math.ceil(source.size / SECTOR) * SECTOR;
+  const size = roundUp(source.size, SECTOR);
   checkSize(size);
   const footer = await makeFooter(source, size, DISK_TYPE.dynamic, BigInt(FOOTER_BYTES), options);
   const tableOffset = FOOTER_BYTES + DYNAMIC_HEADER_BYTES;
@@ -136,7 +153,11 @@ async function writeDynamic(
   for await (const { blocks, bytes } of reader.batches()) {
     for (const [index, block] of blocks.entries()) {
       const content = bytes.subarray(index * blockBytes, (index + 1) * blockBytes);
-      if (isZero(content)) continue;
+      if (isZero(content)) {
+        if (options.tally !== undefined) options.tally.zero += blockBytes;
+        continue;
+      }
+      if (options.tally !== undefined) options.tally.plain += blockBytes;
       if (at / SECTOR >= BLOCK_ABSENT) checkSize(Number.POSITIVE_INFINITY);
       table.writeUInt32BE(at / SECTOR, block * 4);
       await output.write(bitmap, at);
