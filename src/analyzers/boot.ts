@@ -311,8 +311,8 @@ export function neededForBoot(inspection: Inspection, boot: GuestBoot): Set<numb
   for (const kernel of boot.kernels) {
     if (kernel.version !== boot.defaultVersion) continue;
     for (const index of kernel.packages) {
-      // Headers carry the version too, and are not needed to boot.
-      if (!/headers|-devel$/.test(inspection.packages[index]!.name)) keep.add(index);
+      // Headers and extra modules carry the version too, and are not needed to boot.
+      if (!/headers|-devel$|-extra(?:-|$)/.test(inspection.packages[index]!.name)) keep.add(index);
     }
   }
   return keep;

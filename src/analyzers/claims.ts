@@ -41,13 +41,21 @@ export class Claims {
    * @returns bytes that this frees, and how many files go
    */
   take(entries: Iterable<number>, freed?: readonly number[]): { bytes: number; files: number } {
+    return this.takeFrom(entries, this.guarded, freed);
+  }
+
+  private takeFrom(
+    entries: Iterable<number>,
+    guarded: Uint8Array | null,
+    freed?: readonly number[],
+  ): { bytes: number; files: number } {
     const { table } = this.inspection;
     let bytes = 0;
     let files = 0;
     let position = -1;
     for (const entry of entries) {
       position++;
-      if (this.claimed[entry] === 1 || this.guarded[entry] === 1 || table.parent[entry]! < 0) continue;
+      if (this.claimed[entry] === 1 || guarded?.[entry] === 1 || table.parent[entry]! < 0) continue;
       this.claimed[entry] = 1;
       if (table.isDirectory(entry)) {
         bytes += table.allocated[entry]!;
@@ -90,7 +98,8 @@ export class Claims {
     this.addKernelLeftovers(positions, going);
     const bytecode = this.bytecodeOf(going);
     for (const entry of bytecode) going.push(entry);
-    const total = this.take(going);
+    // What the boot needs was kept by its package; a package that may go may take its files along.
+    const total = this.takeFrom(going, null);
     // Deepest first, so that a directory of directories goes too.
     const depth = (entry: number): number => {
       let level = 0;
@@ -102,7 +111,7 @@ export class Claims {
       .sort((a, b) => b.depth - a.depth);
     for (const { entry } of deepestFirst) {
       const isEmptied = this.files.children(entry).every((inner) => this.claimed[inner] === 1);
-      if (isEmptied) total.bytes += this.take([entry]).bytes;
+      if (isEmptied) total.bytes += this.takeFrom([entry], null).bytes;
     }
     return total;
   }

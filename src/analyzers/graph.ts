@@ -230,6 +230,16 @@ export class DependencyGraph implements PackageGraph {
     return this.idle;
   }
 
+  get onlyRecommended(): readonly number[] {
+    const start = this.fixed.slice();
+    for (let i = 0; i < start.length; i++) if (this.wanted[i] === 1) start[i] = 1;
+    const required = this.sweep(start, () => false);
+    const kept = this.needed(new Set(), new Set());
+    const found: number[] = [];
+    for (let i = 0; i < kept.length; i++) if (kept[i] === 1 && required[i] === 0) found.push(i);
+    return found;
+  }
+
   /**
    * The packages that leave when those in `asked` shall: they and what only they kept, without those that something
    * else requires or that are protected. Ascending.

@@ -9,11 +9,12 @@ import { isArtifactError } from '../core/errors.ts';
 import { FILE_FLAG, FILE_TYPE } from '../core/file-table.ts';
 import { MAX_RULE_TEXT_BYTES } from '../core/limits.ts';
 import { decodeUtf8 } from '../core/text.ts';
-import { ownershipOf } from './ownership.ts';
 
 /** Longer extensions are nobody's. */
 const MAX_EXTENSION = 12;
 const DOT = 0x2e;
+/** Whose files are the distribution's; what languages' installers own is software that came beside it. */
+const SYSTEM_MANAGERS = new Set(['dpkg', 'rpm', 'apk', 'pacman']);
 
 interface NameIndex {
   readonly directories: Map<string, number[]>;
@@ -26,6 +27,7 @@ export class InspectedFiles implements GuestFiles {
   private readonly mountedOn = new Map<number, number>();
   /** The same for the sections that the guest's tree reaches. */
   private readonly reachable: readonly { first: number; end: number }[];
+  private owner: Int32Array | undefined;
   private names: NameIndex | undefined;
   private homeList: readonly string[] | undefined;
   private readonly texts = new Map<number, Promise<string | undefined>>();
@@ -181,8 +183,16 @@ export class InspectedFiles implements GuestFiles {
   }
 
   ownerOf(entry: number): number {
-    const { owner, standing } = ownershipOf(this.inspection);
-    return owner[standing(entry)]!;
+    if (this.owner === undefined) {
+      const { table, packages } = this.inspection;
+      const owner = new Int32Array(table.count).fill(-1);
+      packages.forEach(({ manager, entries, state }, index) => {
+        if (!SYSTEM_MANAGERS.has(manager) || state === 'config-files') return;
+        for (const one of entries) if (owner[one] === -1 && !table.isDirectory(one)) owner[one] = index;
+      });
+      this.owner = owner;
+    }
+    return this.owner[entry]!;
   }
 
   get homes(): readonly string[] {

@@ -18,7 +18,7 @@ import type {
   RuleInput,
   RuleOptions,
 } from '../core/contracts/rule.ts';
-import { compareText, escapeName } from '../core/text.ts';
+import { compareText } from '../core/text.ts';
 import { aptNeverRemoves } from './apt.ts';
 import { neededForBoot, readBoot } from './boot.ts';
 import { Claims } from './claims.ts';
@@ -26,6 +26,7 @@ import { FAMILIES, SAFETIES } from './families.ts';
 import { DependencyGraph } from './graph.ts';
 import { InspectedFiles } from './guest-files.ts';
 import { removeCommand } from './remove-packages.ts';
+import { someOf } from './suggest-text.ts';
 
 export interface RuleRun {
   readonly inspection: Inspection;
@@ -167,13 +168,6 @@ function resolve(
     packages: leaving,
     commands: finding.commands,
   };
-}
-
-/** `a, b, c and 12 more`. */
-export function someOf(names: readonly string[], most: number): string {
-  const shown = names.slice(0, most).map(escapeName);
-  const rest = names.length - shown.length;
-  return rest === 0 ? shown.join(', ') : `${shown.join(', ')} and ${rest} more`;
 }
 
 const SEVERITIES = ['error', 'warning', 'info'];

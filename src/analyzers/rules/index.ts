@@ -5,34 +5,83 @@ import { apkCache } from './apk-cache.ts';
 import { aptArchives } from './apt-archives.ts';
 import { aptLists } from './apt-lists.ts';
 import { aptPkgcache } from './apt-pkgcache.ts';
+import { backupFiles } from './backup-files.ts';
 import { cargoCache } from './cargo-cache.ts';
+import { cloudClients } from './cloud-clients.ts';
 import { composerCache } from './composer-cache.ts';
 import { condaPackages } from './conda-packages.ts';
+import { containerdStore } from './containerd-store.ts';
 import { coreDumps } from './core-dumps.ts';
+import { crashKernel } from './crash-kernel.ts';
 import { debugFiles } from './debug-files.ts';
+import { debugPackages } from './debug-packages.ts';
+import { desktop } from './desktop.ts';
+import { developmentPackages } from './development-packages.ts';
 import { dkmsBuild } from './dkms-build.ts';
 import { dnfCache } from './dnf-cache.ts';
 import { dnfHistory } from './dnf-history.ts';
+import { dockerStore } from './docker-store.ts';
+import { documentation } from './documentation.ts';
+import { documentationPackages } from './documentation-packages.ts';
 import { dpkgOld } from './dpkg-old.ts';
+import { extraKernelModules } from './extra-kernel-modules.ts';
+import { firmwarePackages } from './firmware-packages.ts';
+import { foreignAgents } from './foreign-agents.ts';
+import { fullEditors } from './full-editors.ts';
 import { gemCache } from './gem-cache.ts';
 import { generatedCaches } from './generated-caches.ts';
+import { gitRepositories } from './git-repositories.ts';
 import { goCache } from './go-cache.ts';
 import { goDistribution } from './go-distribution.ts';
+import { graphicsPackages } from './graphics-packages.ts';
+import { guestIsos } from './guest-isos.ts';
 import { homeCaches } from './home-caches.ts';
 import { iconCaches } from './icon-caches.ts';
+import { initramfsBackups } from './initramfs-backups.ts';
 import { installerLogs } from './installer-logs.ts';
+import { isoCodes } from './iso-codes.ts';
 import { journal } from './journal.ts';
 import { jvmBuildCaches } from './jvm-build-caches.ts';
+import { kernelHeaders } from './kernel-headers.ts';
+import { kernelSource } from './kernel-source.ts';
+import { languagePacks } from './language-packs.ts';
+import { localeArchive } from './locale-archive.ts';
+import { locales } from './locales.ts';
+import { logs } from './logs.ts';
 import { lostAndFound } from './lost-and-found.ts';
+import { manuals } from './manuals.ts';
+import { microcode } from './microcode.ts';
 import { nodeCaches } from './node-caches.ts';
+import { nodeModulesLeftovers } from './node-modules-leftovers.ts';
+import { oldKernels } from './old-kernels.ts';
+import { oldSnaps } from './old-snaps.ts';
+import { orphanInitramfs } from './orphan-initramfs.ts';
+import { orphanModules } from './orphan-modules.ts';
 import { pacmanCache } from './pacman-cache.ts';
 import { pacmanSync } from './pacman-sync.ts';
 import { pipCache } from './pip-cache.ts';
+import { podmanStore } from './podman-store.ts';
+import { pythonBytecode } from './python-bytecode.ts';
+import { pythonTests } from './python-tests.ts';
+import { recommendedOnly } from './recommended-only.ts';
+import { removedPackages } from './removed-packages.ts';
+import { rescueKernel } from './rescue-kernel.ts';
+import { rotatedLogs } from './rotated-logs.ts';
+import { rpmDatabaseLeftovers } from './rpm-database-leftovers.ts';
 import { selinuxBackups } from './selinux-backups.ts';
 import { snapCache } from './snap-cache.ts';
+import { snapd } from './snapd.ts';
+import { sourceTrees } from './source-trees.ts';
+import { strayArchives } from './stray-archives.ts';
+import { supersededVersions } from './superseded-versions.ts';
+import { swapFile } from './swap-file.ts';
 import { temporaryFiles } from './temporary-files.ts';
+import { toolchain } from './toolchain.ts';
 import { unneededPackages } from './unneeded-packages.ts';
+import { unpackagedFiles } from './unpackaged-files.ts';
+import { versionControlTools } from './version-control-tools.ts';
 import { virtualboxSources } from './virtualbox-sources.ts';
+import { workstationTools } from './workstation-tools.ts';
 import { zypperCache } from './zypper-cache.ts';
 
 export const REMOVAL_RULES: readonly RemovalRule[] = [
@@ -41,34 +90,83 @@ export const REMOVAL_RULES: readonly RemovalRule[] = [
   aptArchives,
   aptLists,
   aptPkgcache,
+  backupFiles,
   cargoCache,
+  cloudClients,
   composerCache,
   condaPackages,
+  containerdStore,
   coreDumps,
+  crashKernel,
   debugFiles,
+  debugPackages,
+  desktop,
+  developmentPackages,
   dkmsBuild,
   dnfCache,
   dnfHistory,
+  dockerStore,
+  documentationPackages,
+  documentation,
   dpkgOld,
+  extraKernelModules,
+  firmwarePackages,
+  foreignAgents,
+  fullEditors,
   gemCache,
   generatedCaches,
+  gitRepositories,
   goCache,
   goDistribution,
+  graphicsPackages,
+  guestIsos,
   homeCaches,
   iconCaches,
+  initramfsBackups,
   installerLogs,
+  isoCodes,
   journal,
   jvmBuildCaches,
+  kernelHeaders,
+  kernelSource,
+  languagePacks,
+  localeArchive,
+  locales,
+  logs,
   lostAndFound,
+  manuals,
+  microcode,
   nodeCaches,
+  nodeModulesLeftovers,
+  oldKernels,
+  oldSnaps,
+  orphanInitramfs,
+  orphanModules,
   pacmanCache,
   pacmanSync,
   pipCache,
+  podmanStore,
+  pythonBytecode,
+  pythonTests,
+  recommendedOnly,
+  removedPackages,
+  rescueKernel,
+  rotatedLogs,
+  rpmDatabaseLeftovers,
   selinuxBackups,
   snapCache,
+  snapd,
+  sourceTrees,
+  strayArchives,
+  supersededVersions,
+  swapFile,
   temporaryFiles,
+  toolchain,
   unneededPackages,
+  unpackagedFiles,
+  versionControlTools,
   virtualboxSources,
+  workstationTools,
   zypperCache,
 ];
 

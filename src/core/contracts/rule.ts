@@ -81,7 +81,7 @@ export interface GuestFiles {
   /** Text of a small file, or undefined. */
   read(path: string): Promise<string | undefined>;
   readEntry(entry: number): Promise<string | undefined>;
-  /** Position in `inspection.packages` of the first owner, or -1. */
+  /** Position in `inspection.packages` of the first owner among the distribution's own packages, or -1. */
   ownerOf(entry: number): number;
   /** Home directories: /root and those in /home. */
   readonly homes: readonly string[];
@@ -119,6 +119,8 @@ export interface PackageGraph {
   isProtected(index: number): boolean;
   /** Automatic packages that nothing needs, as the manager's own autoremove finds them. */
   readonly unneeded: readonly number[];
+  /** Automatic packages that stay only because something recommends or suggests them. */
+  readonly onlyRecommended: readonly number[];
   /** Installed packages that directly require it, or something that only it provides. */
   requiredBy(index: number): readonly number[];
 }
