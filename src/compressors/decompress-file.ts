@@ -1,20 +1,23 @@
 /**
  * Decompresses one input into a file or a sink. Into a file, workers write their frames themselves, at their
- * places; nothing bears the final name before all of it is decoded, verified and on the disk.
+ * places; nothing bears the final name before all of it is decoded and verified, and the input only goes when the
+ * output is on the disk.
  */
 import { createHash } from 'node:crypto';
 import type { ByteSink } from '../core/contracts/compressor.ts';
 import type { Context } from '../core/contracts/context.ts';
 import { usage } from '../core/errors.ts';
+import { MAX_WHOLE_FRAME_BYTES } from '../core/limits.ts';
 import { isSameFile, OutputFile } from '../core/output-file.ts';
 import { formatSize } from '../core/size.ts';
 import type { DecodeOptions, DecodeResult, DecodeTarget } from './decode.ts';
 import { requireCompressor } from './detect.ts';
+import { readSeekTable } from './frame-index.ts';
 import { decodeGzip } from './gunzip.ts';
 import type { HostInput } from './host-input.ts';
-import { fileChunks } from './pieces.ts';
+import { fileChunks, readFully } from './pieces.ts';
 import { CodecPool } from './pool.ts';
-import { decodeZstd } from './unzstd.ts';
+import { decodeZstd, decodeZstdFrames } from './unzstd.ts';
 
 export interface DecompressRequest {
   readonly output:
@@ -53,6 +56,25 @@ export async function decodeAny(
   const pool = new CodecPool({ threads: context.threads });
   try {
     return { algorithm: name, ...(await decodeZstd(all, target, options, pool, context)) };
+  } finally {
+    pool.close();
+  }
+}
+
+/** By its seek table, where it has one that covers it: then no compressed byte passes through this thread. */
+async function decodeSeekable(
+  { fd, size }: HostInput,
+  target: DecodeTarget,
+  options: DecodeOptions,
+  context: Context,
+): Promise<(DecodeResult & { readonly algorithm: string }) | undefined> {
+  if (fd === undefined || size === undefined) return undefined;
+  const frames = await readSeekTable({ size, read: (bytes, offset) => readFully(fd, bytes, offset) });
+  if (frames === undefined || !frames.isGapless || frames.largest > MAX_WHOLE_FRAME_BYTES) return undefined;
+  const pool = new CodecPool({ threads: context.threads });
+  try {
+    const result = await decodeZstdFrames(fd, frames, target, options, pool, context);
+    return { ...result, bytesIn: size, algorithm: 'zstd' };
   } finally {
     pool.close();
   }
@@ -117,25 +139,24 @@ export async function decompressFile(
         : { file: { fd: file.fd, sparse: isSparse, reserve: (length: number) => file.reserve(length) } }),
     };
     let written = 0;
-    const result = await decodeAny(
-      input.chunks(context.signal),
-      target,
-      {
-        maxSize: request.maxSize,
-        windowLogMax: request.windowLogMax,
-        onPiece(bytesIn, bytesOut) {
-          written += bytesOut;
-          progress.advance(input.size === undefined ? bytesOut : bytesIn, `to ${formatSize(written)}`);
-        },
+    const options: DecodeOptions = {
+      maxSize: request.maxSize,
+      windowLogMax: request.windowLogMax,
+      onPiece(bytesIn, bytesOut) {
+        written += bytesOut;
+        progress.advance(input.size === undefined ? bytesOut : bytesIn, `to ${formatSize(written)}`);
       },
-      context,
-    );
+    };
+    const result =
+      (await decodeSeekable(input, target, options, context)) ??
+      (await decodeAny(input.chunks(context.signal), target, options, context));
     await input.assertUnchanged();
     let sha256 = hash?.digest('hex');
     if (file !== undefined) {
       if (request.sha256) sha256 = await hashFile(file.fd, context);
       context.signal.throwIfAborted();
-      await file.finish();
+      // Waiting for the disk would double the time, for bytes that the input can give again; unless it goes.
+      await file.finish(request.remove);
     }
     const removed = request.remove && file !== undefined && (await input.remove());
     return {

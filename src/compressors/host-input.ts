@@ -18,6 +18,8 @@ export interface HostInput {
   readonly path: string | undefined;
   /** Bytes; undefined for a stream. */
   readonly size: number | undefined;
+  /** Of a file, whose ranges other threads may read; undefined for a stream. */
+  readonly fd: number | undefined;
   /** Permission bits for an output made of it. */
   readonly mode: number | undefined;
   /** Its bytes from the start; once. */
@@ -52,6 +54,7 @@ export function streamInput(chunks: AsyncIterable<Uint8Array>, name: string): Ho
     name,
     path: undefined,
     size: undefined,
+    fd: undefined,
     mode: undefined,
     chunks: () => chunks,
     async assertUnchanged() {},
@@ -99,6 +102,7 @@ class HostFile implements HostInput {
   readonly name: string;
   readonly path: string;
   readonly size: number;
+  readonly fd: number;
   readonly mode: number;
   private readonly handle: FileHandle;
   private readonly stat: Stats;
@@ -109,6 +113,7 @@ class HostFile implements HostInput {
     this.handle = handle;
     this.stat = found;
     this.size = found.size;
+    this.fd = handle.fd;
     this.mode = found.mode & 0o666;
   }
 
@@ -146,6 +151,7 @@ class HostDevice implements HostInput {
   readonly name: string;
   readonly path: string;
   readonly size = undefined;
+  readonly fd = undefined;
   readonly mode: number;
   private readonly handle: FileHandle;
 

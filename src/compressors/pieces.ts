@@ -1,6 +1,6 @@
 /** Input in pieces of a fixed length: only their boundaries, never the input's own chunking, decide the output. */
 import { read } from 'node:fs';
-import type { FilePiece, Piece } from './tasks.ts';
+import { type FilePiece, type Piece, SHORT_READ } from './tasks.ts';
 
 /** What is compressed: an open regular file, read in place by whoever compresses, or a stream. */
 export type CompressionInput =
@@ -59,6 +59,16 @@ export async function* fileChunks(fd: number): AsyncGenerator<Uint8Array> {
     offset += chunk.length;
     reading = next(offset);
     yield chunk;
+  }
+}
+
+/** Fills `target` from an open file. @throws Error of the system, or with SHORT_READ at its end */
+export async function readFully(fd: number, target: Uint8Array, offset: number): Promise<void> {
+  for (let at = 0; at < target.length; ) {
+    const rest = Buffer.from(target.buffer, target.byteOffset + at, target.length - at);
+    const { length } = await readAt(fd, rest, offset + at);
+    if (length === 0) throw Object.assign(new Error(`ends at ${offset + at}`), { code: SHORT_READ });
+    at += length;
   }
 }
 

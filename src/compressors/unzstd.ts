@@ -23,8 +23,9 @@ import {
   OutputBound,
   trailingGarbage,
 } from './decode.ts';
+import type { FrameIndex } from './frame-index.ts';
 import { CodecPool } from './pool.ts';
-import { BAD_FRAME, type PieceResult, type ZstdDecompressTask } from './tasks.ts';
+import { BAD_FRAME, type Piece, type PieceResult, type ZstdDecompressTask } from './tasks.ts';
 import {
   BLOCK_HEADER_BYTES,
   FRAME_CHECKSUM_BYTES,
@@ -125,6 +126,20 @@ class ZstdDecoder {
     return { bytesIn: reader.offset, bytesOut: this.bound.bytes, crc: this.crc };
   }
 
+  /** Frames that workers read for themselves, from where the index says. */
+  async decodeIndexed(fd: number, frames: FrameIndex): Promise<DecodeResult> {
+    const { stored, lengths, content } = frames;
+    let bytesIn = 0;
+    for (let i = 0; i < frames.count; i++) {
+      const offset = stored[i]!;
+      const length = lengths[i]!;
+      await this.whole({ fd, offset, length }, length, content[i + 1]! - content[i]!, offset);
+      bytesIn = offset + length;
+    }
+    await this.settle(0);
+    return { bytesIn, bytesOut: this.bound.bytes, crc: this.crc };
+  }
+
   private async skippable(head: Uint8Array): Promise<void> {
     if (head.length < SKIPPABLE_HEADER_BYTES) throw this.reader.truncated();
     const length = new DataView(head.buffer, head.byteOffset).getUint32(4, true);
@@ -160,10 +175,10 @@ class ZstdDecoder {
       isLast = block.isLast;
     }
     if (header.hasChecksum) await parts.take(FRAME_CHECKSUM_BYTES);
-    await this.whole(parts.join(), contentSize, at);
+    await this.whole(parts.join(), parts.length, contentSize, at);
   }
 
-  private async whole(stored: Uint8Array<ArrayBuffer>, contentSize: number, at: number): Promise<void> {
+  private async whole(input: Piece, storedLength: number, contentSize: number, at: number): Promise<void> {
     this.bound.add(contentSize);
     const { file, discard } = this.target;
     const output: ZstdDecompressTask['output'] =
@@ -173,8 +188,7 @@ class ZstdDecoder {
           ? 'discard'
           : 'return';
     const crc = this.options.crc === true;
-    const storedLength = stored.length;
-    const result = this.pool.run({ kind: 'zstd-decode', input: stored, contentSize, output, crc });
+    const result = this.pool.run({ kind: 'zstd-decode', input, contentSize, output, crc });
     result.catch(() => {}); // awaited in its turn
     this.pending.push({ at, storedLength, result });
     await this.settle(this.pool.limit);
@@ -310,6 +324,23 @@ export function decodeZstd(
 ): Promise<DecodeResult> {
   return new ZstdDecoder(chunks, target, options, pool, context).decode();
 }
+
+/**
+ * Decodes an open file whose frames are known and cover it.
+ * @throws ImgoptError as `decodeZstd`, also when the index is wrong
+ */
+export function decodeZstdFrames(
+  fd: number,
+  frames: FrameIndex,
+  target: DecodeTarget,
+  options: DecodeOptions,
+  pool: CodecPool,
+  context: Context,
+): Promise<DecodeResult> {
+  return new ZstdDecoder(nothing(), target, options, pool, context).decodeIndexed(fd, frames);
+}
+
+async function* nothing(): AsyncGenerator<Uint8Array> {}
 
 /** `Compressor.decompress` of zstd. */
 export async function readZstd(

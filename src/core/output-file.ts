@@ -175,26 +175,36 @@ export class OutputFile {
     this.position = Math.min(this.position, size);
   }
 
-  /** Flushes to the disk. The file keeps its temporary name. */
+  /** Gives the file its length, should it end in a hole. */
+  private async extend(): Promise<void> {
+    const { size } = this;
+    if ((await this.handle.stat()).size < size) await this.handle.truncate(size);
+  }
+
+  /** Flushes to the disk, to be read back. The file keeps its temporary name. */
   async flush(): Promise<void> {
     try {
-      const { size } = this;
-      if ((await this.handle.stat()).size < size) await this.handle.truncate(size);
+      await this.extend();
       await this.handle.sync();
     } catch (error) {
       throw system(error, [this.path]);
     }
   }
 
-  /** Flushes, closes and gives the file its name. On failure nothing is left behind. */
-  async finish(): Promise<void> {
+  /**
+   * Closes the file and gives it its name. On failure nothing is left behind.
+   * @param isDurable flush file and name to the disk first. Without it a power cut soon after may leave a damaged
+   *   file under the final name: only for what can be made again from an input that stays
+   */
+  async finish(isDurable = true): Promise<void> {
     try {
-      await this.flush();
+      await this.extend();
+      if (isDurable) await this.handle.sync();
       this.isOpen = false;
       await this.handle.close();
       await this.publish();
       unfinished.delete(this.temporary);
-      await syncFolder(dirname(this.path));
+      if (isDurable) await syncFolder(dirname(this.path));
     } catch (error) {
       await this.abort();
       throw system(error, [this.path]);
