@@ -131,18 +131,19 @@ const works: Work[] = [
   ),
   pair('6 GiB sparse, 1 GiB of data, zstd 3', sparse(tar), 'zstd', 3, ['0.80', '0.40', '']),
   {
+    // Neither side waits for the disk here: what is decompressed can be made again.
     name: 'decompress our .zst to a file',
     bar: '0.80',
     aim: '0.55',
     ours: `rm -f '${out}' && ${IMGOPT} decompress '${zst}' --threads 2 --quiet --force -o '${out}'`,
-    peer: `rm -f '${other}' && zstd -q -d -f '${zst}' -o '${other}' && sync '${other}'`,
+    peer: `rm -f '${other}' && zstd -q -d -f '${zst}' -o '${other}'`,
   },
   {
     name: 'decompress .gz of pigz to a file',
     bar: '1.10',
     aim: '0.90',
     ours: `rm -f '${out}' && ${IMGOPT} decompress '${gz}' --threads 2 --quiet --force -o '${out}'`,
-    peer: `rm -f '${other}' && pigz -p2 -dc '${gz}' > '${other}' && sync '${other}'`,
+    peer: `rm -f '${other}' && pigz -p2 -dc '${gz}' > '${other}'`,
   },
 ];
 
