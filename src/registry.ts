@@ -37,14 +37,7 @@ const BUILT_IN: Contribution = {
   writers: [qcow2Writer, rawWriter, vmdkWriter, vhdWriter, vdiWriter],
   volumeSystems: [gptVolumes, mbrVolumes],
   filesystems: [extDriver, fatDriver],
-  packageDatabases: [
-    dpkgPackages,
-    rpmPackages,
-    apkPackages,
-    pacmanPackages,
-    snapPackages,
-    flatpakPackages,
-  ],
+  packageDatabases: [dpkgPackages, rpmPackages, apkPackages, pacmanPackages, snapPackages, flatpakPackages],
 };
 /**
  * Asked last: raw accepts anything, recognisers must not hide a plugin that really reads, and what a system's

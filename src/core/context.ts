@@ -30,6 +30,15 @@ export class DiagnosticLog {
     this.add({ code: error.code, severity: 'error', message, where: [...where, ...error.where].join(' > ') });
   }
 
+  /** Takes over what another log holds; what that one cut is counted on. */
+  addAll(other: DiagnosticLog): void {
+    for (const diagnostic of other.kept) this.add(diagnostic);
+    for (const [code, count] of other.perCode) {
+      const cut = count - MAX_DIAGNOSTICS_PER_CODE;
+      if (cut > 0) this.perCode.set(code, (this.perCode.get(code) ?? 0) + cut);
+    }
+  }
+
   /** Sorted by place, then code, so that parallel work gives the same bytes; with a line per cut flood. */
   list(): Diagnostic[] {
     const cut = [...this.perCode]
@@ -81,6 +90,13 @@ export class RunContext implements Context {
   at(place: string): this {
     const inner = Object.create(this) as { -readonly [K in keyof this]: this[K] };
     inner.where = [...this.where, place];
+    return inner as this;
+  }
+
+  /** The same place, with another log: for work whose words may come to nothing. */
+  logging(log: DiagnosticLog): this {
+    const inner = Object.create(this) as { -readonly [K in keyof this]: this[K] };
+    inner.log = log;
     return inner as this;
   }
 

@@ -5,7 +5,7 @@
  * An artifact that cannot be opened at all throws. Everything after that is reported as a diagnostic and the rest
  * goes on: what could be read of a damaged image is still explained.
  */
-import type { RunContext } from '../core/context.ts';
+import { DiagnosticLog, type RunContext } from '../core/context.ts';
 import type { Disk } from '../core/contracts/disk.ts';
 import type { Filesystem } from '../core/contracts/filesystem.ts';
 import type {
@@ -105,7 +105,7 @@ async function inspectDisk(
     root: guest.root,
     os: guest.os,
     packages: guest.packages,
-    owner: ownersOf(table, guest.packages),
+    owner: ownersOf(table, guest.packages, drivers),
     diagnostics,
     isComplete: !diagnostics.some(({ severity }) => severity === 'error'),
     close: () => artifact.close(),
@@ -354,10 +354,12 @@ async function readPackages(root: MountedTree, context: RunContext, drivers: Dri
   for (const database of drivers.packageDatabases) {
     context.signal.throwIfAborted();
     if (!database.markers.some((path) => root.lookup(path) >= 0)) continue;
-    const inner = context.at(database.manager);
     for (let round = 1; round <= PACKAGE_ROUNDS; round++) {
+      // What a round complains of may be that links were missing: only the last one's words count.
+      const inner = context.logging(new DiagnosticLog()).at(database.manager);
       const found = await orDiagnostic(inner, () => database.read(root, inner));
       if (round < PACKAGE_ROUNDS && (await root.loadMissedLinks())) continue;
+      context.log.addAll(inner.log);
       for (const one of found ?? []) packages.push(one);
       break;
     }
@@ -371,11 +373,15 @@ async function readPackages(root: MountedTree, context: RunContext, drivers: Dri
   );
 }
 
-function ownersOf(table: FileTable, packages: readonly Package[]): Int32Array {
+/** A file that several packages claim belongs to the database asked first: a module that rpm installed is rpm's. */
+function ownersOf(table: FileTable, packages: readonly Package[], drivers: Drivers): Int32Array {
   const owner = new Int32Array(table.count).fill(-1);
-  for (const [index, { entries }] of packages.entries()) {
-    for (const entry of entries)
-      if (owner[entry] === -1 && table.type[entry] !== FILE_TYPE.directory) owner[entry] = index;
+  for (const { manager } of drivers.packageDatabases) {
+    for (const [index, one] of packages.entries()) {
+      if (one.manager !== manager) continue;
+      for (const entry of one.entries)
+        if (owner[entry] === -1 && table.type[entry] !== FILE_TYPE.directory) owner[entry] = index;
+    }
   }
   return owner;
 }
