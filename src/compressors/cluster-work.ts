@@ -12,6 +12,8 @@ export interface ClusterCodec {
   readonly level: number;
   /** Of deflate: base-2 logarithm of the window. */
   readonly windowBits?: number;
+  /** Of deflate: size of its symbol buffer; MEM_LEVEL unless given. */
+  readonly memLevel?: number;
 }
 
 /** Values of `lengths` that are no length. */
@@ -59,7 +61,12 @@ export function compressCluster(bytes: Uint8Array, codec: ClusterCodec): Uint8Ar
       params: { [constants.ZSTD_c_compressionLevel]: level },
     });
   }
-  const options = { level, chunkSize, memLevel: MEM_LEVEL, windowBits: codec.windowBits ?? 15 };
+  const options = {
+    level,
+    chunkSize,
+    memLevel: codec.memLevel ?? MEM_LEVEL,
+    windowBits: codec.windowBits ?? 15,
+  };
   return algorithm === 'zlib' ? deflateSync(bytes, options) : deflateRawSync(bytes, options);
 }
 

@@ -64,8 +64,8 @@ export async function assertNotInUse(
     fail(inspection.artifact.path, 'is marked dirty: a machine uses it, or did not close it properly');
   }
   for (const one of stamps) {
-    const pid = locks === undefined ? undefined : writerOf(one, locks);
-    if (pid !== undefined) fail(one.path, 'a running QEMU holds it open for writing');
+    if (locks !== undefined && isLocked(one, locks))
+      fail(one.path, 'is open for writing: a running QEMU holds its lock');
   }
 }
 
@@ -76,20 +76,20 @@ export async function readLocks(): Promise<string | undefined> {
 
 /** proc(5): `1: OFDLCK ADVISORY READ -1 08:02:131074 100 101`; device numbers are hexadecimal. */
 const LOCK_LINE =
-  /^\d+:\s+(?:-> )?(\S+)\s+\S+\s+\S+\s+(-?\d+)\s+([0-9a-f]+):([0-9a-f]+):(\d+)\s+(\d+)\s+(\d+|EOF)$/;
+  /^\d+:\s+(?:-> )?(\S+)\s+\S+\s+\S+\s+-?\d+\s+([0-9a-f]+):([0-9a-f]+):(\d+)\s+(\d+)\s+(\d+|EOF)$/;
 
-/** The process that holds one of QEMU's write locks on the file (-1: the kernel does not tell). */
-function writerOf(file: FileStamp, locks: string): number | undefined {
+/** Whether anybody holds one of QEMU's write locks on the file. */
+function isLocked(file: FileStamp, locks: string): boolean {
   for (const line of locks.split('\n')) {
     const match = LOCK_LINE.exec(line.trim());
     if (match === null) continue;
-    const [, kind, pid, major, minor, inode, start, end] = match;
-    if (kind !== 'OFDLCK' && kind !== 'POSIX') continue;
+    const [, kind, major, minor, inode, start, end] = match;
+    if (kind !== 'OFDLCK') continue;
     if (Number(inode) !== file.inode || !isDevice(file.device, major!, minor!)) continue;
     const last = end === 'EOF' ? Infinity : Number(end);
-    if (QEMU_WRITE_LOCKS.some((byte) => byte >= Number(start) && byte <= last)) return Number(pid);
+    if (QEMU_WRITE_LOCKS.some((byte) => byte >= Number(start) && byte <= last)) return true;
   }
-  return undefined;
+  return false;
 }
 
 /** glibc's makedev: 12 bits of major above 8 of minor, the rest of minor above those. */

@@ -118,7 +118,6 @@ async function writeFile(
   const file = await OutputFile.create(path, { force: options.force });
   try {
     await writer.write(disk, fileOutput(file), writerOptions, context);
-    await file.flush();
     const isStream = writer.format === 'raw' && writerOptions.compression !== 'none';
     const verified = !options.verify
       ? null

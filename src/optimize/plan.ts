@@ -85,13 +85,15 @@ export function planDrops(inspection: Inspection, options: PlanOptions): Plan {
 /* ---------- refusals ---------- */
 
 /** Errors of these places belong to one volume or to what stands on it, which is then kept whole. */
-function isOfContent(diagnostic: Diagnostic, inspection: Inspection): boolean {
-  const { where, code } = diagnostic;
-  if (inspection.filesystems.some((one) => isWithin(where, one.where.join(' > ')))) return true;
+function isOfContent({ where, code }: Diagnostic, inspection: Inspection): boolean {
   if (CONTENT_CODES.has(code)) return true;
-  const managers = new Set(inspection.packages.map(({ manager }) => manager));
-  return [...managers, 'dpkg', 'rpm', 'apk', 'pacman'].some((one) =>
-    isWithin(where, `${inspection.artifact.path} > ${one}`),
+  const { artifact, filesystems, partitions, packages } = inspection;
+  return (
+    filesystems.some((one) => isWithin(where, one.where.join(' > '))) ||
+    // `disk.raw > gpt > 3` is the volume; what the table itself says wrong is at `gpt > partition 3`.
+    partitions.some(({ scheme, index }) => isWithin(where, `${artifact.path} > ${scheme} > ${index}`)) ||
+    packages.some(({ manager }) => isWithin(where, `${artifact.path} > ${manager}`)) ||
+    ['dpkg', 'rpm', 'apk', 'pacman'].some((manager) => isWithin(where, `${artifact.path} > ${manager}`))
   );
 }
 
@@ -100,19 +102,20 @@ const CONTENT_CODES = new Set([
   'IMGOPT_VOLUME_UNKNOWN',
   'IMGOPT_FILESYSTEM_NOT_READ',
   'IMGOPT_DETACHED_ENTRIES',
+  'IMGOPT_PARTITIONS_OVERLAP', // neither of them drops anything
 ]);
 
 function isWithin(where: string, place: string): boolean {
   return where === place || where.startsWith(`${place} > `);
 }
 
-/** A filesystem or table that reaches behind the end means that the end is missing. */
-const CUT_SHORT = /TRUNCATED|OUT_OF_FILE|PAST_END|SHRUNK/;
+/** A filesystem or table that reaches behind the end means that the end is missing, whatever else was readable. */
+const CUT_SHORT = /TRUNCATED|OUT_OF_FILE|PAST_END|OUTSIDE_DISK|SHRUNK|QCOW2_REFCOUNT_TABLE/;
 
 /** An image that is not all there must not turn into one that looks sound. */
 function refuseDamaged(inspection: Inspection): void {
   const fatal = inspection.diagnostics.find(
-    (one) => one.severity === 'error' && (CUT_SHORT.test(one.code) || !isOfContent(one, inspection)),
+    (one) => CUT_SHORT.test(one.code) || (one.severity === 'error' && !isOfContent(one, inspection)),
   );
   if (fatal === undefined) return;
   throw corrupt(fatal.code, fatal.message, {

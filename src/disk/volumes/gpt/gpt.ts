@@ -175,7 +175,7 @@ async function checkBackup(
   if (!(header.otherLba <= last)) {
     context.report(
       'warning',
-      'GPT_BACKUP_MISSING',
+      'GPT_DISK_TRUNCATED',
       `the backup should be at sector ${header.otherLba}, the disk ends with sector ${last}: it was shrunk or cut short`,
     );
     return undefined;

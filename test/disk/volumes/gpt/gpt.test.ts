@@ -138,7 +138,7 @@ describe('a damaged table', () => {
       'error PARTITION_OUTSIDE_DISK',
       'error PARTITION_OUTSIDE_DISK',
       'error PARTITION_TRUNCATED',
-      'warning GPT_BACKUP_MISSING',
+      'warning GPT_DISK_TRUNCATED',
     ]);
   });
 
