@@ -80,7 +80,6 @@ export interface UnitsTask {
   readonly codec: 'deflate-raw' | 'zlib' | 'zstd';
   readonly level: number;
   readonly windowBits?: number;
-  readonly memLevel?: number;
   readonly unit: number;
   readonly input: Piece;
 }
@@ -348,7 +347,6 @@ function compressUnits(task: UnitsTask): UnitsResult {
       level,
       chunkSize: bound(unit),
       ...(task.windowBits === undefined ? {} : { windowBits: task.windowBits }),
-      ...(task.memLevel === undefined ? {} : { memLevel: task.memLevel }),
     };
     const packed =
       task.codec === 'zstd'

@@ -49,6 +49,7 @@ export interface WriterUnits {
     readonly algorithm: 'deflate-raw' | 'zlib' | 'zstd';
     readonly level: number;
     readonly windowBits?: number;
+    readonly memLevel?: number;
   } | null;
 }
 

@@ -6,12 +6,11 @@
  * that qemu reads.
  */
 
+import { CLUSTER_ZERO, compressClusters } from '../../../compressors/clusters.ts';
 import type { BlockSource } from '../../../core/contracts/source.ts';
 import type { ImageWriter, WriterOptions } from '../../../core/contracts/writer.ts';
 import { unsupported, usage } from '../../../core/errors.ts';
 import { MAX_POINTER_TABLE_BYTES } from '../../../core/limits.ts';
-import { isZero } from '../../../core/zeros.ts';
-import { BlockReader } from '../../../sources/blocks.ts';
 import { contentUuid, guidBytes, parseUuid } from '../../../sources/identity.ts';
 import { writeSparsely, writeZeros } from '../../../sources/output.ts';
 import {
@@ -66,31 +65,23 @@ export const vdiWriter: ImageWriter = {
       await writeHead(blockCount);
     }
 
-    const reader = new BlockReader(source, {
-      blockBytes: BLOCK_BYTES,
-      batchBytes: 4 * BLOCK_BYTES,
-      ahead: 2,
-      signal: context.signal,
-    });
+    const units = { clusterSize: BLOCK_BYTES, codec: null, tally: options.tally };
     let next = 0;
-    for await (const { blocks, bytes } of reader.batches()) {
-      for (const [index, block] of blocks.entries()) {
+    for await (const { clusters, bytes, lengths } of compressClusters(source, units, context)) {
+      for (const [index, block] of clusters.entries()) {
         const content = bytes.subarray(index * BLOCK_BYTES, (index + 1) * BLOCK_BYTES);
-        const isEmpty = isZero(content);
-        if (options.tally !== undefined) options.tally[isEmpty ? 'zero' : 'plain'] += BLOCK_BYTES;
         if (output.isSequential) {
           await writeZeros(output, dataOffset + next * BLOCK_BYTES, dataOffset + block * BLOCK_BYTES);
           await output.write(content, dataOffset + block * BLOCK_BYTES);
           next = block + 1;
         } else if (isStatic) {
           await writeSparsely(output, content, dataOffset + block * BLOCK_BYTES);
-        } else if (!isEmpty) {
+        } else if (lengths[index] !== CLUSTER_ZERO) {
           map.writeUInt32LE(next, block * 4);
           await writeSparsely(output, content, dataOffset + next * BLOCK_BYTES);
           next++;
         }
       }
-      reader.release(bytes);
     }
     const stored = isStatic ? blockCount : next;
     const end = dataOffset + stored * BLOCK_BYTES;

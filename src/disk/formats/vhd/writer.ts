@@ -12,12 +12,11 @@
  * Virtual PC and qemu believe the geometry rather than the size when certain applications claim to have made a
  * disk; the geometry cannot express most sizes. Hyper-V's name makes everybody use the size.
  */
+import { CLUSTER_ZERO, compressClusters } from '../../../compressors/clusters.ts';
 import type { Context } from '../../../core/contracts/context.ts';
 import type { BlockSource } from '../../../core/contracts/source.ts';
 import type { ImageOutput, ImageWriter, WriterOptions } from '../../../core/contracts/writer.ts';
 import { unsupported, usage } from '../../../core/errors.ts';
-import { isZero } from '../../../core/zeros.ts';
-import { BlockReader } from '../../../sources/blocks.ts';
 import { contentUuid, parseUuid } from '../../../sources/identity.ts';
 import { writeSparsely, writeZeros } from '../../../sources/output.ts';
 import {
@@ -102,20 +101,17 @@ async function writeFixed(
   const size = roundUp(source.size, MiB);
   checkSize(size);
   const footer = await makeFooter(source, size, DISK_TYPE.fixed, NO_OFFSET, options);
-  const blockBytes = MiB;
-  const reader = makeReader(source, blockBytes, context);
+  const units = { clusterSize: MiB, codec: null, tally: options.tally };
   let at = 0;
-  for await (const { blocks, bytes } of reader.batches()) {
-    for (const [index, block] of blocks.entries()) {
-      if (output.isSequential) await writeZeros(output, at, block * blockBytes);
-      const content = bytes.subarray(index * blockBytes, (index + 1) * blockBytes);
-      at = block * blockBytes;
-      if (options.tally !== undefined) options.tally[isZero(content) ? 'zero' : 'plain'] += blockBytes;
+  for await (const { clusters, bytes } of compressClusters(source, units, context)) {
+    for (const [index, block] of clusters.entries()) {
+      const content = bytes.subarray(index * MiB, (index + 1) * MiB);
+      if (output.isSequential) await writeZeros(output, at, block * MiB);
+      at = block * MiB;
       if (output.isSequential) await output.write(content, at);
       else await writeSparsely(output, content, at);
-      at += blockBytes;
+      at += MiB;
     }
-    reader.release(bytes);
   }
   if (output.isSequential) await writeZeros(output, at, size);
   await output.write(footer, size);
@@ -148,37 +144,23 @@ async function writeDynamic(
   // One bit per sector, in whole sectors.
   const bitmap = new Uint8Array(Math.ceil(blockBytes / SECTOR / 8 / SECTOR) * SECTOR).fill(0xff);
 
-  const reader = makeReader(source, blockBytes, context);
+  const units = { clusterSize: blockBytes, codec: null, tally: options.tally };
   let at = tableOffset + table.length;
-  for await (const { blocks, bytes } of reader.batches()) {
-    for (const [index, block] of blocks.entries()) {
-      const content = bytes.subarray(index * blockBytes, (index + 1) * blockBytes);
-      if (isZero(content)) {
-        if (options.tally !== undefined) options.tally.zero += blockBytes;
-        continue;
-      }
-      if (options.tally !== undefined) options.tally.plain += blockBytes;
+  for await (const { clusters, bytes, lengths } of compressClusters(source, units, context)) {
+    for (const [index, block] of clusters.entries()) {
+      if (lengths[index] === CLUSTER_ZERO) continue;
       if (at / SECTOR >= BLOCK_ABSENT) checkSize(Number.POSITIVE_INFINITY);
       table.writeUInt32BE(at / SECTOR, block * 4);
       await output.write(bitmap, at);
+      const content = bytes.subarray(index * blockBytes, (index + 1) * blockBytes);
       await writeSparsely(output, content, at + bitmap.length);
       at += bitmap.length + blockBytes;
     }
-    reader.release(bytes);
   }
   await output.write(table, tableOffset);
   await output.write(Buffer.concat([footer, makeDynamicHeader(tableOffset, entries, blockBytes)]), 0);
   await output.write(footer, at);
   await output.setSize(at + footer.length);
-}
-
-function makeReader(source: BlockSource, blockBytes: number, context: Context): BlockReader {
-  return new BlockReader(source, {
-    blockBytes,
-    batchBytes: Math.max(blockBytes, 4 * MiB),
-    ahead: 2,
-    signal: context.signal,
-  });
 }
 
 async function makeFooter(

@@ -16,14 +16,16 @@
  * Specification: VMware 'Virtual Disk Format 5.0', 'Stream-Optimized Compressed Sparse Extents'.
  */
 import { deflateSync } from 'node:zlib';
-import { CodecPool, orderedMap } from '../../../compressors/pool.ts';
-import { UNIT_STORED, UNIT_ZERO } from '../../../compressors/tasks.ts';
+import {
+  CLUSTER_PLAIN,
+  CLUSTER_ZERO,
+  type ClusterCodec,
+  compressClusters,
+} from '../../../compressors/clusters.ts';
 import type { Context } from '../../../core/contracts/context.ts';
 import type { BlockSource } from '../../../core/contracts/source.ts';
 import type { ImageOutput, ImageWriter, WriterOptions } from '../../../core/contracts/writer.ts';
 import { unsupported, usage } from '../../../core/errors.ts';
-import { isZero } from '../../../core/zeros.ts';
-import { BlockReader } from '../../../sources/blocks.ts';
 import { AppendingOutput } from '../../../sources/output.ts';
 import {
   COMPRESSION_DEFLATE,
@@ -50,7 +52,6 @@ const TABLE_ENTRIES = 512;
 const TABLE_BYTES = TABLE_ENTRIES * 4;
 const TABLE_SECTORS = TABLE_BYTES / SECTOR;
 const DESCRIPTOR_SECTOR = 1;
-const BATCH_BYTES = 1024 * 1024;
 /**
  * Node's zlib is Chromium's, whose hash looks at four bytes where the original looks at three: on grains of system
  * images, level 6 takes 0.64 of the original's time and is 1.4 % larger. A smaller symbol buffer (memLevel), whose
@@ -67,10 +68,7 @@ export const vmdkWriter: ImageWriter = {
   canStream: (options) => subformatOf(options) === 'streamOptimized',
   units: (options) => ({
     unit: GRAIN_BYTES,
-    codec:
-      subformatOf(options) === 'streamOptimized'
-        ? { algorithm: 'zlib', level: options.level ?? DEFAULT_LEVEL }
-        : null,
+    codec: subformatOf(options) === 'streamOptimized' ? codecOf(options) : null,
   }),
   async write(source, output, options, context) {
     const subformat = subformatOf(options);
@@ -140,48 +138,20 @@ async function writeStream(
   await out.append(await descriptorText(source, 'streamOptimized', options.details));
   await out.pad(GRAIN_BYTES);
 
-  const { tally } = options;
-  const reader = makeReader(source, context);
-  const pool = new CodecPool({ threads: context.threads });
-  try {
-    const packed = orderedMap(
-      reader.batches(),
-      async ({ blocks, bytes }) => ({
-        blocks,
-        ...(await pool.run({
-          kind: 'units',
-          codec: 'zlib',
-          level: options.level ?? DEFAULT_LEVEL,
-          memLevel: MEM_LEVEL,
-          unit: GRAIN_BYTES,
-          input: bytes,
-        })),
-      }),
-      pool.limit,
-    );
-    for await (const { blocks, bytes, lengths, input } of packed) {
-      let at = 0;
-      for (const [index, grain] of blocks.entries()) {
-        const length = lengths[index]!;
-        if (length === UNIT_ZERO) {
-          if (tally !== undefined) tally.zero += GRAIN_BYTES;
-          continue;
-        }
-        let grainBytes = bytes.subarray(at, at + Math.max(0, length));
-        at += grainBytes.length;
-        if (length === UNIT_STORED) {
-          const plain = input.subarray(index * GRAIN_BYTES, (index + 1) * GRAIN_BYTES);
-          grainBytes = Uint8Array.from(deflateSync(plain, { level: 0 }));
-        }
-        await stream.grain(grain, grainBytes);
-        if (tally === undefined) continue;
-        tally.compressed += GRAIN_BYTES;
-        tally.packed += Math.ceil((GRAIN_MARKER_BYTES + grainBytes.length) / SECTOR) * SECTOR;
+  const units = { clusterSize: GRAIN_BYTES, codec: codecOf(options), tally: options.tally };
+  for await (const { clusters, bytes, lengths, packed } of compressClusters(source, units, context)) {
+    let at = 0;
+    for (const [index, grain] of clusters.entries()) {
+      const length = lengths[index]!;
+      if (length === CLUSTER_ZERO) continue;
+      if (length === CLUSTER_PLAIN) {
+        // Every grain of a stream is a zlib stream, if only a stored one.
+        await stream.grain(grain, deflateSync(grainOf(bytes, index), { level: 0 }));
+        continue;
       }
-      reader.release(input);
+      await stream.grain(grain, packed.subarray(at, at + length));
+      at += length;
     }
-  } finally {
-    pool.close();
   }
   await stream.finish(header);
   await output.setSize(out.position);
@@ -295,16 +265,13 @@ async function writeSparse(
     }
     table.fill(0);
   };
-  const reader = makeReader(source, context);
   let at = overHead * SECTOR;
-  for await (const { blocks, bytes } of reader.batches()) {
+  const units = { clusterSize: GRAIN_BYTES, codec: null, tally: options.tally };
+  for await (const { clusters, bytes, lengths } of compressClusters(source, units, context)) {
     // Grains that follow each other in the batch do so in the file: one write per stretch without zeros.
     let start = 0;
-    for (const [index, grain] of blocks.entries()) {
-      const content = bytes.subarray(index * GRAIN_BYTES, (index + 1) * GRAIN_BYTES);
-      const isEmpty = isZero(content);
-      if (options.tally !== undefined) options.tally[isEmpty ? 'zero' : 'plain'] += GRAIN_BYTES;
-      if (isEmpty) {
+    for (const [index, grain] of clusters.entries()) {
+      if (lengths[index] === CLUSTER_ZERO) {
         at += await writeGrains(output, bytes, start, index, at);
         start = index + 1;
         continue;
@@ -316,8 +283,7 @@ async function writeSparse(
       }
       table.writeUInt32LE(sectorOf(at + (index - start) * GRAIN_BYTES), (grain % TABLE_ENTRIES) * 4);
     }
-    at += await writeGrains(output, bytes, start, blocks.length, at);
-    reader.release(bytes);
+    at += await writeGrains(output, bytes, start, clusters.length, at);
   }
   await endTable();
   await output.setSize(at);
@@ -337,13 +303,12 @@ async function writeGrains(
 
 /* ---------- both ---------- */
 
-function makeReader(source: BlockSource, context: Context): BlockReader {
-  return new BlockReader(source, {
-    blockBytes: GRAIN_BYTES,
-    batchBytes: BATCH_BYTES,
-    ahead: 4,
-    signal: context.signal,
-  });
+function codecOf({ level }: WriterOptions): ClusterCodec {
+  return { algorithm: 'zlib', level: level ?? DEFAULT_LEVEL, memLevel: MEM_LEVEL };
+}
+
+function grainOf(batch: Uint8Array, index: number): Uint8Array {
+  return batch.subarray(index * GRAIN_BYTES, (index + 1) * GRAIN_BYTES);
 }
 
 function tableCount(capacity: number): number {
