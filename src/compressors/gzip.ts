@@ -35,7 +35,7 @@ export const GZIP_LEVELS = { lowest: 1, highest: 9, standard: 6 } as const;
 
 /** @see the module's essay; at the fastest levels larger deflate blocks are faster */
 function memLevelOf(level: number): number {
-  return level <= 1 ? 8 : level <= 4 ? 7 : 6;
+  return level <= 1 ? 9 : level <= 4 ? 7 : 6;
 }
 
 export interface GzipSettings {
