@@ -5,10 +5,11 @@
  */
 import { realpath } from 'node:fs/promises';
 import { dirname, isAbsolute, relative, resolve, sep } from 'node:path';
+import { openCompressedSource } from '../compressors/source.ts';
 import { RunContext } from '../core/context.ts';
 import type { Disk, ImageContext, ImageFile, ImageFormat, OpenedFile } from '../core/contracts/disk.ts';
 import type { BlockSource } from '../core/contracts/source.ts';
-import { corrupt, ImgoptError, system, unreadable, unsupported } from '../core/errors.ts';
+import { corrupt, ImgoptError, locate, system, unreadable, unsupported } from '../core/errors.ts';
 import { MAX_BACKING_DEPTH } from '../core/limits.ts';
 import { escapeName } from '../core/text.ts';
 import { openFileSource } from '../sources/file.ts';
@@ -151,7 +152,7 @@ async function openDiskAt(path: string, outer: RunContext, frame: Frame, formatN
 
 export interface OpenedArtifact {
   readonly disk: Disk;
-  /** The file that the user named. */
+  /** The bytes of the file that the user named, decompressed when it is compressed. */
   readonly source: BlockSource;
   /** What it looks like when nothing recognised it and it was taken for raw. */
   readonly resembles: string | undefined;
@@ -176,17 +177,24 @@ export async function openArtifact(
     const given = resolve(path);
     const cages = [dirname(given), await realpath(dirname(given)), dirname(real)];
     const frame: Frame = { rules, cages, chain: [real], opened };
-    const { format, resembles } = await detectFormat(source, rules.formats);
-    const file = { path: given, fileSize: source.size, allocated: source.allocated };
     const inner = context.at(path);
+    // A compressed image is read through its compression; everything further in sees only the bytes inside.
+    const inside = await locate(path, () => openCompressedSource(source, inner));
+    if (inside !== undefined) opened.unshift(inside);
+    const bytes = inside ?? source;
+    const { format, resembles } = await detectFormat(bytes, rules.formats);
+    const file = { path: given, fileSize: source.size, allocated: source.allocated };
     const disk = await format
-      .open(source, new HostImageContext(inner, file, frame))
+      .open(bytes, new HostImageContext(inner, file, frame))
       .catch((error: unknown) => {
         throw error instanceof ImgoptError ? error.within(path) : error;
       });
     return {
-      disk,
-      source,
+      disk:
+        inside === undefined
+          ? disk
+          : { ...disk, details: { ...disk.details, compressedWith: inside.algorithm } },
+      source: bytes,
       resembles,
       async close() {
         await disk.close();
