@@ -7,16 +7,6 @@ export function shellQuote(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
-/** Names by which each manager knows one installed package and no other. */
-export function removalName(one: Package): string {
-  switch (one.manager) {
-    case 'rpm':
-      return `${one.name}-${one.version.replace(/^\d+:/, '')}${one.architecture === null ? '' : `.${one.architecture}`}`;
-    default:
-      return one.name;
-  }
-}
-
 const COMMANDS: Record<string, string> = {
   dpkg: 'apt-get -y purge',
   rpm: 'rpm -e',
@@ -27,14 +17,26 @@ const COMMANDS: Record<string, string> = {
 /** Managers whose packages a script can remove. */
 export const REMOVING_MANAGERS: readonly string[] = Object.keys(COMMANDS);
 
+/** Sorted names by which the manager knows each of these packages and no other. */
+export function removalNames(manager: string, packages: readonly Package[]): string[] {
+  const names = packages
+    .filter((one) => one.manager === manager)
+    .map(({ name, version, architecture }) => {
+      if (manager === 'rpm') {
+        return `${name}-${version.replace(/^\d+:/, '')}${architecture === null ? '' : `.${architecture}`}`;
+      }
+      // Packages of two architectures may be installed side by side, so dpkg's are told apart.
+      return manager === 'dpkg' && architecture !== null && architecture !== 'all'
+        ? `${name}:${architecture}`
+        : name;
+    });
+  return [...new Set(names)].sort(compareText);
+}
+
 /** One command for each manager that is concerned. */
 export function removeCommand(packages: readonly Package[]): string[] {
-  const commands: string[] = [];
-  for (const manager of REMOVING_MANAGERS) {
-    const names = packages.filter((one) => one.manager === manager).map(removalName);
-    if (names.length === 0) continue;
-    const sorted = [...new Set(names)].sort(compareText).map(shellQuote);
-    commands.push(`${COMMANDS[manager]} ${sorted.join(' ')}`);
-  }
-  return commands;
+  return REMOVING_MANAGERS.flatMap((manager) => {
+    const names = removalNames(manager, packages);
+    return names.length === 0 ? [] : [`${COMMANDS[manager]} ${names.map(shellQuote).join(' ')}`];
+  });
 }

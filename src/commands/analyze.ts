@@ -1,10 +1,15 @@
 import { realpath } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { Args, Flags } from '@oclif/core';
+import { PLATFORMS } from '../analyzers/families.ts';
 import { BaseCommand } from '../cli/base-command.ts';
 import type { Inspection } from '../core/contracts/inspection.ts';
 import type { Report } from '../core/contracts/report.ts';
 import { EXIT, usage } from '../core/errors.ts';
 import { loadReporter, REPORTER_NAMES } from '../reporters/index.ts';
+
+/** The word for the script of --emit among the outputs. */
+const EMITTED = 'emit';
 
 export default class Analyze extends BaseCommand {
   static override summary = 'Explain where the bytes of a machine image are.';
@@ -18,6 +23,7 @@ export default class Analyze extends BaseCommand {
     '<%= config.bin %> <%= command.id %> disk.vmdk --deep --top 50',
     '<%= config.bin %> <%= command.id %> disk.raw --json | jq .books',
     '<%= config.bin %> <%= command.id %> disk.raw --format ncdu --output files.json && ncdu -f files.json',
+    '<%= config.bin %> <%= command.id %> disk.qcow2 --emit shell --safety review --not-rule toolchain > cleanup.sh',
   ];
   static override args = {
     artifact: Args.string({ required: true, description: 'Path of the image: raw, qcow2 or VMDK.' }),
@@ -37,6 +43,35 @@ export default class Analyze extends BaseCommand {
       multiple: true,
       multipleNonGreedy: true,
     }),
+    emit: Flags.option({
+      summary: 'Print what removes the suggested things instead of the table.',
+      options: ['shell', 'packer', 'ansible'] as const,
+    })(),
+    safety: Flags.option({
+      summary: 'What --emit removes at most.',
+      options: ['safe', 'review', 'risky'] as const,
+      default: 'safe',
+    })(),
+    rule: Flags.string({
+      summary: 'Run only this rule; repeatable.',
+      helpValue: 'ID',
+      multiple: true,
+      multipleNonGreedy: true,
+    }),
+    'not-rule': Flags.string({
+      summary: 'Leave this rule out; repeatable.',
+      helpValue: 'ID',
+      multiple: true,
+      multipleNonGreedy: true,
+    }),
+    profile: Flags.option({
+      summary: 'Also report what must not be published with an image.',
+      options: ['publish'] as const,
+    })(),
+    platform: Flags.option({
+      summary: 'Where the image will run: agents of other platforms can go.',
+      options: PLATFORMS,
+    })(),
     force: Flags.boolean({ summary: 'Overwrite outputs that exist.' }),
     'follow-outside': Flags.boolean({
       summary: 'Let the image refer to files outside of its own folder (backing files, extents).',
@@ -49,15 +84,18 @@ export default class Analyze extends BaseCommand {
       import('../cli/outputs.ts'),
       import('../cli/output-file.ts'),
     ]);
-    const plans = planOutputs(flags.format ?? [], flags.output ?? [], this.jsonEnabled());
+    const formats = [...(flags.format ?? []), ...(flags.emit === undefined ? [] : [EMITTED])];
+    const plans = planOutputs(formats, flags.output ?? [], this.jsonEnabled());
     for (const { path } of plans) if (path !== null) await assertWritable(path, flags.force);
-    const [{ inspect }, drivers, { createReport }, { analyzeBooks }, { advise }] = await Promise.all([
-      import('../inspect/inspect.ts'),
-      this.drivers(),
-      import('../analyzers/report.ts'),
-      import('../analyzers/books.ts'),
-      import('../analyzers/advise.ts'),
-    ]);
+    const [{ inspect }, drivers, { createReport }, { analyzeBooks }, { advise, assertRules }] =
+      await Promise.all([
+        import('../inspect/inspect.ts'),
+        this.drivers(),
+        import('../analyzers/report.ts'),
+        import('../analyzers/books.ts'),
+        import('../analyzers/advise.ts'),
+      ]);
+    assertRules([...(flags.rule ?? []), ...(flags['not-rule'] ?? [])]);
     const context = this.createContext(flags);
     const inspection = await inspect(args.artifact, context, {
       drivers,
@@ -69,10 +107,18 @@ export default class Analyze extends BaseCommand {
         ? await (await import('../analyzers/stale.ts')).measureStale(inspection, context)
         : undefined;
       const books = await analyzeBooks(inspection, measured, (error) => context.log.addError(error));
-      const advice = await advise(inspection, { books });
+      const advice = await advise(inspection, {
+        books,
+        rules: { platform: flags.platform ?? null, parameters: {} },
+        only: flags.rule ?? [],
+        without: flags['not-rule'] ?? [],
+        publish: flags.profile === 'publish',
+        deep: flags.deep,
+      });
       const report = await createReport(inspection, {
         books,
         suggestions: advice.resolved.map(({ suggestion }) => suggestion),
+        hygiene: advice.hygiene,
         version: this.config.version,
         top: flags.top,
         diagnostics: context.log.list(),
@@ -80,6 +126,17 @@ export default class Analyze extends BaseCommand {
       });
       const { columns, color } = this.terminal(flags);
       for (const { format, path } of plans) {
+        if (format === EMITTED) {
+          const { emit } = await import('../analyzers/emit.ts');
+          const script = emit(flags.emit!, advice.resolved, inspection.packages, {
+            safety: flags.safety,
+            artifact: basename(args.artifact),
+            version: this.config.version,
+          });
+          if (path === null) await this.print(script);
+          else await writeTextFile(path, [script], { force: flags.force, signal: this.signal });
+          continue;
+        }
         const reporter = await loadReporter(format);
         if (reporter === undefined) throw usage('UNKNOWN_REPORTER', `there is no format '${format}'`);
         const options = { columns, color: color && path === null, top: flags.top, inspection };

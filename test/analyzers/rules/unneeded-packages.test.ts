@@ -31,7 +31,7 @@ it('finds what nothing needs, with what only that needed, its emptied directory 
   expect(more).toEqual([]);
   expect(found!.packages).toEqual(['liborphan', 'libdeep']);
   expect(found!.reclaimable).toBe(blocks(70_000, 50_000, 1000, 200, 100) + 4096);
-  expect(found!.commands).toEqual(['apt-get -y purge libdeep liborphan']);
+  expect(found!.commands).toEqual(['apt-get -y purge libdeep:amd64 liborphan:amd64']);
 });
 
 it('leaves what is wanted, required, recommended or essential', async () => {

@@ -1,0 +1,189 @@
+/**
+ * Suggestions as something to run in the build: a shell script, a Packer provisioner, Ansible tasks.
+ *
+ * The order is that of families: packages first, since removing them writes logs and caches, then files, then what
+ * packages and provisioners leave, unused blocks last. Every step may run twice. Package names are filtered by what
+ * is installed, the running kernel's packages are spared, and names from inside the image are quoted where the rules
+ * put them into commands.
+ */
+import type { Package } from '../core/contracts/package.ts';
+import type { Safety } from '../core/contracts/report.ts';
+import { formatSize } from '../core/size.ts';
+import { compareText, escapeName } from '../core/text.ts';
+import { FAMILIES, SAFETIES } from './families.ts';
+import { REMOVING_MANAGERS, removalNames, shellQuote } from './remove-packages.ts';
+import type { Resolved } from './suggest.ts';
+
+export const EMIT_KINDS = ['shell', 'packer', 'ansible'] as const;
+export type EmitKind = (typeof EMIT_KINDS)[number];
+
+export interface EmitOptions {
+  /** Up to and including it. */
+  readonly safety: Safety;
+  /** For the heading: name of the artifact and version of imgopt. */
+  readonly artifact: string;
+  readonly version: string;
+}
+
+/** The chosen suggestions in the order in which a script works. */
+export function chosen(resolved: readonly Resolved[], safety: Safety): Resolved[] {
+  const most = SAFETIES.indexOf(safety);
+  return resolved
+    .filter(({ suggestion, commands, packages }) => {
+      const isDoable = commands.length > 0 || packages.length > 0;
+      return isDoable && SAFETIES.indexOf(suggestion.safety) <= most && suggestion.family !== 'disk';
+    })
+    .sort(
+      (a, b) =>
+        // Documentation and bytecode are swept after the last package that has some has gone.
+        Number(b.packages.length > 0) - Number(a.packages.length > 0) ||
+        FAMILIES.indexOf(a.family) - FAMILIES.indexOf(b.family) ||
+        compareText(a.suggestion.rule, b.suggestion.rule) ||
+        compareText(a.suggestion.title, b.suggestion.title),
+    );
+}
+
+/** The text of one kind. */
+export function emit(
+  kind: EmitKind,
+  resolved: readonly Resolved[],
+  packages: readonly Package[],
+  options: EmitOptions,
+): string {
+  const steps = chosen(resolved, options.safety);
+  if (kind === 'ansible') return ansibleTasks(steps, packages, options);
+  const script = shellScript(steps, packages, options);
+  return kind === 'shell' ? script : packerBlock(script);
+}
+
+/** How each manager tells what is installed, and removes it. */
+const HELPERS: Record<string, { readonly test: string; readonly remove: string }> = {
+  dpkg: {
+    test: `[ "$(dpkg-query -W -f '\${db:Status-Status}' "$package" 2>/dev/null)" = installed ]`,
+    remove: 'apt-get -y -q purge "$@"',
+  },
+  rpm: { test: 'rpm -q "$package" >/dev/null 2>&1', remove: 'rpm -e "$@"' },
+  apk: { test: 'apk info -e "$package" >/dev/null 2>&1', remove: 'apk del "$@"' },
+  pacman: { test: 'pacman -Q "$package" >/dev/null 2>&1', remove: 'pacman -R --noconfirm "$@"' },
+};
+
+function helperFor(manager: string): string[] {
+  const { test, remove } = HELPERS[manager]!;
+  return [
+    `# Removes those of the packages that are installed, but never the running kernel's.`,
+    `remove_${manager}() {`,
+    '  for package in "$@"; do',
+    '    shift',
+    '    case $package in',
+    `      *-"$(uname -r)" | *-"$(uname -r)":*) echo "imgopt: $package belongs to the running kernel: reboot first" >&2 ;;`,
+    `      *) if ${test}; then set -- "$@" "$package"; fi ;;`,
+    '    esac',
+    '  done',
+    '  if [ $# -gt 0 ]; then',
+    `    ${remove}`,
+    '  fi',
+    '}',
+  ];
+}
+
+/** Packages of a step by manager, sorted. */
+function removals(step: Resolved, packages: readonly Package[]): { manager: string; names: string[] }[] {
+  const leaving = step.packages.map((index) => packages[index]!);
+  return REMOVING_MANAGERS.map((manager) => ({ manager, names: removalNames(manager, leaving) })).filter(
+    ({ names }) => names.length > 0,
+  );
+}
+
+function heading({ suggestion }: Resolved): string {
+  const title = escapeName(suggestion.title);
+  return `${title} (${suggestion.rule}, ${suggestion.safety}): ${formatSize(suggestion.reclaimable)}`;
+}
+
+function shellScript(
+  steps: readonly Resolved[],
+  packages: readonly Package[],
+  { safety, artifact, version }: EmitOptions,
+): string {
+  const total = steps.reduce((sum, { suggestion }) => sum + suggestion.reclaimable, 0);
+  const lines = [
+    '#!/bin/sh',
+    `# imgopt ${version}: frees ${formatSize(total)} of ${escapeName(artifact)}, up to safety '${safety}'.`,
+    '# Run it as root and as the last step of the build; running it twice does no harm.',
+    'set -eu',
+    'export LC_ALL=C DEBIAN_FRONTEND=noninteractive',
+  ];
+  const managers = new Set(steps.flatMap((step) => removals(step, packages).map(({ manager }) => manager)));
+  for (const manager of [...managers].sort()) lines.push('', ...helperFor(manager));
+  for (const step of steps) {
+    lines.push('', `# ${heading(step)}`);
+    for (const { manager, names } of removals(step, packages)) {
+      lines.push(`remove_${manager} ${names.map(shellQuote).join(' ')}`);
+    }
+    lines.push(...step.commands);
+  }
+  lines.push('', '# What was deleted still lies in unused blocks: tell the disk.');
+  lines.push('if command -v fstrim >/dev/null 2>&1; then fstrim -a || true; fi', '');
+  return lines.join('\n');
+}
+
+/** HCL's templates begin with `${` and `%{`; doubled they are plain text. */
+function packerBlock(script: string): string {
+  const body = script
+    .replaceAll('${', '$${')
+    .replaceAll('%{', '%%{')
+    .split('\n')
+    .slice(1) // Packer writes the first line itself
+    .map((line) => (line === '' ? '' : `    ${line}`))
+    .join('\n')
+    .trimEnd();
+  return [
+    'provisioner "shell" {',
+    '  # As root, with sudo where there is one.',
+    `  execute_command = "{{ .Vars }} $(command -v sudo) sh '{{ .Path }}'"`,
+    '  inline = [<<-IMGOPT',
+    body,
+    '    IMGOPT',
+    '  ]',
+    '}',
+    '',
+  ].join('\n');
+}
+
+/** Ansible works in these while it runs. */
+const USED_BY_ANSIBLE = new Set(['temporary-files', 'ansible-leftovers']);
+
+function ansibleTasks(
+  steps: readonly Resolved[],
+  packages: readonly Package[],
+  { safety, artifact, version }: EmitOptions,
+): string {
+  const quoted = (text: string): string => JSON.stringify(text);
+  const lines = [
+    `# imgopt ${version}: tasks for ${escapeName(artifact)}, up to safety '${safety}'. Import them last, with become: true.`,
+  ];
+  for (const step of steps) {
+    const { rule } = step.suggestion;
+    if (USED_BY_ANSIBLE.has(rule)) {
+      lines.push(`# ${rule}: left out, Ansible works there while it runs`);
+      continue;
+    }
+    for (const { manager, names } of removals(step, packages)) {
+      lines.push(`- name: ${quoted(heading(step))}`);
+      if (manager === 'dpkg') {
+        lines.push('  ansible.builtin.apt:', '    state: absent', '    purge: true', '    name:');
+        lines.push(...names.map((name) => `      - ${quoted(name)}`));
+      } else {
+        const script = [...helperFor(manager), `remove_${manager} ${names.map(shellQuote).join(' ')}`];
+        lines.push(...shellTask(script));
+      }
+    }
+    if (step.commands.length === 0) continue;
+    lines.push(`- name: ${quoted(heading(step))}`, ...shellTask(step.commands));
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+function shellTask(script: readonly string[]): string[] {
+  const body = script.flatMap((command) => command.split('\n')).map((line) => `    ${line}`);
+  return ['  ansible.builtin.shell: |', '    set -eu', ...body];
+}
