@@ -105,7 +105,7 @@ async function inspectDisk(
     root: guest.root,
     os: guest.os,
     packages: guest.packages,
-    owner: ownersOf(table, guest.packages, drivers),
+    owner: ownersOf(table, guest.packages),
     diagnostics,
     isComplete: !diagnostics.some(({ severity }) => severity === 'error'),
     close: () => artifact.close(),
@@ -349,6 +349,10 @@ async function readOrNothing<T>(
 /** A lookup that ran into a link whose target was not loaded makes a second round worthwhile; links end soon. */
 const PACKAGE_ROUNDS = 3;
 
+/**
+ * In the order of the databases, then by name: a file that several claim belongs to the first, and what rpm
+ * installed is rpm's although Python lists it too.
+ */
 async function readPackages(root: MountedTree, context: RunContext, drivers: Drivers): Promise<Package[]> {
   const packages: Package[] = [];
   for (const database of drivers.packageDatabases) {
@@ -364,24 +368,21 @@ async function readPackages(root: MountedTree, context: RunContext, drivers: Dri
       break;
     }
   }
+  const rank = new Map(drivers.packageDatabases.map(({ manager }, index) => [manager, index]));
   return packages.sort(
     (a, b) =>
-      compareText(a.manager, b.manager) ||
+      (rank.get(a.manager) ?? 0) - (rank.get(b.manager) ?? 0) ||
       compareText(a.name, b.name) ||
       compareText(a.architecture ?? '', b.architecture ?? '') ||
       compareText(a.version, b.version),
   );
 }
 
-/** A file that several packages claim belongs to the database asked first: a module that rpm installed is rpm's. */
-function ownersOf(table: FileTable, packages: readonly Package[], drivers: Drivers): Int32Array {
+function ownersOf(table: FileTable, packages: readonly Package[]): Int32Array {
   const owner = new Int32Array(table.count).fill(-1);
-  for (const { manager } of drivers.packageDatabases) {
-    for (const [index, one] of packages.entries()) {
-      if (one.manager !== manager) continue;
-      for (const entry of one.entries)
-        if (owner[entry] === -1 && table.type[entry] !== FILE_TYPE.directory) owner[entry] = index;
-    }
+  for (const [index, { entries }] of packages.entries()) {
+    for (const entry of entries)
+      if (owner[entry] === -1 && table.type[entry] !== FILE_TYPE.directory) owner[entry] = index;
   }
   return owner;
 }

@@ -106,7 +106,7 @@ export interface Inspection {
   /** Null when no filesystem looks like a root. */
   readonly root: RootTree | null;
   readonly os: InspectedOs | null;
-  /** Sorted by manager, name, architecture, version. */
+  /** By the order in which databases are asked, name, architecture, version: the first that claims a file owns it. */
   readonly packages: readonly Package[];
   /** Position in `packages` of the first owner of each entry, or -1. */
   readonly owner: Int32Array;
