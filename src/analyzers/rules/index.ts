@@ -5,18 +5,23 @@ import { apkCache } from './apk-cache.ts';
 import { aptArchives } from './apt-archives.ts';
 import { aptLists } from './apt-lists.ts';
 import { aptPkgcache } from './apt-pkgcache.ts';
+import { authorizedKeys } from './authorized-keys.ts';
 import { backupFiles } from './backup-files.ts';
+import { builderSudoers } from './builder-sudoers.ts';
 import { cargoCache } from './cargo-cache.ts';
 import { cloudClients } from './cloud-clients.ts';
+import { cloudInitState } from './cloud-init-state.ts';
 import { composerCache } from './composer-cache.ts';
 import { condaPackages } from './conda-packages.ts';
 import { containerdStore } from './containerd-store.ts';
 import { coreDumps } from './core-dumps.ts';
 import { crashKernel } from './crash-kernel.ts';
+import { credentials } from './credentials.ts';
 import { debugFiles } from './debug-files.ts';
 import { debugPackages } from './debug-packages.ts';
 import { desktop } from './desktop.ts';
 import { developmentPackages } from './development-packages.ts';
+import { dhcpLeases } from './dhcp-leases.ts';
 import { dkmsBuild } from './dkms-build.ts';
 import { dnfCache } from './dnf-cache.ts';
 import { dnfHistory } from './dnf-history.ts';
@@ -26,6 +31,7 @@ import { documentationPackages } from './documentation-packages.ts';
 import { dpkgOld } from './dpkg-old.ts';
 import { extraKernelModules } from './extra-kernel-modules.ts';
 import { firmwarePackages } from './firmware-packages.ts';
+import { fixedNetwork } from './fixed-network.ts';
 import { foreignAgents } from './foreign-agents.ts';
 import { fullEditors } from './full-editors.ts';
 import { gemCache } from './gem-cache.ts';
@@ -36,6 +42,8 @@ import { goDistribution } from './go-distribution.ts';
 import { graphicsPackages } from './graphics-packages.ts';
 import { guestIsos } from './guest-isos.ts';
 import { homeCaches } from './home-caches.ts';
+import { hostIdentities } from './host-identities.ts';
+import { hostname } from './hostname.ts';
 import { iconCaches } from './icon-caches.ts';
 import { initramfsBackups } from './initramfs-backups.ts';
 import { installerLogs } from './installer-logs.ts';
@@ -44,11 +52,14 @@ import { journal } from './journal.ts';
 import { jvmBuildCaches } from './jvm-build-caches.ts';
 import { kernelHeaders } from './kernel-headers.ts';
 import { kernelSource } from './kernel-source.ts';
+import { kickstartFiles } from './kickstart-files.ts';
 import { languagePacks } from './language-packs.ts';
 import { localeArchive } from './locale-archive.ts';
 import { locales } from './locales.ts';
 import { logs } from './logs.ts';
 import { lostAndFound } from './lost-and-found.ts';
+import { machineId } from './machine-id.ts';
+import { mailAndSpool } from './mail-and-spool.ts';
 import { manuals } from './manuals.ts';
 import { microcode } from './microcode.ts';
 import { nodeCaches } from './node-caches.ts';
@@ -57,25 +68,33 @@ import { oldKernels } from './old-kernels.ts';
 import { oldSnaps } from './old-snaps.ts';
 import { orphanInitramfs } from './orphan-initramfs.ts';
 import { orphanModules } from './orphan-modules.ts';
+import { packageSources } from './package-sources.ts';
 import { pacmanCache } from './pacman-cache.ts';
 import { pacmanSync } from './pacman-sync.ts';
+import { passwords } from './passwords.ts';
 import { pipCache } from './pip-cache.ts';
 import { podmanStore } from './podman-store.ts';
+import { proxies } from './proxies.ts';
 import { pythonBytecode } from './python-bytecode.ts';
 import { pythonTests } from './python-tests.ts';
+import { randomSeed } from './random-seed.ts';
 import { recommendedOnly } from './recommended-only.ts';
+import { registrations } from './registrations.ts';
 import { removedPackages } from './removed-packages.ts';
 import { rescueKernel } from './rescue-kernel.ts';
 import { rotatedLogs } from './rotated-logs.ts';
 import { rpmDatabaseLeftovers } from './rpm-database-leftovers.ts';
 import { selinuxBackups } from './selinux-backups.ts';
+import { shellHistories } from './shell-histories.ts';
 import { snapCache } from './snap-cache.ts';
 import { snapd } from './snapd.ts';
 import { sourceTrees } from './source-trees.ts';
+import { sshHostKeys } from './ssh-host-keys.ts';
 import { strayArchives } from './stray-archives.ts';
 import { supersededVersions } from './superseded-versions.ts';
 import { swapFile } from './swap-file.ts';
 import { temporaryFiles } from './temporary-files.ts';
+import { tlsKeys } from './tls-keys.ts';
 import { toolchain } from './toolchain.ts';
 import { unneededPackages } from './unneeded-packages.ts';
 import { unpackagedFiles } from './unpackaged-files.ts';
@@ -170,4 +189,24 @@ export const REMOVAL_RULES: readonly RemovalRule[] = [
   zypperCache,
 ];
 
-export const HYGIENE_RULES: readonly HygieneRule[] = [];
+export const HYGIENE_RULES: readonly HygieneRule[] = [
+  authorizedKeys,
+  builderSudoers,
+  cloudInitState,
+  credentials,
+  dhcpLeases,
+  fixedNetwork,
+  hostIdentities,
+  hostname,
+  kickstartFiles,
+  machineId,
+  mailAndSpool,
+  packageSources,
+  passwords,
+  proxies,
+  randomSeed,
+  registrations,
+  shellHistories,
+  sshHostKeys,
+  tlsKeys,
+];
