@@ -5,6 +5,8 @@
  * Calls are synchronous: for pieces this small the way through libuv's pool costs more than the work.
  */
 import { constants, deflateRawSync, deflateSync, zstdCompressSync } from 'node:zlib';
+import { isZero } from '../core/zeros.ts';
+import { release } from './release.ts';
 
 export interface ClusterCodec {
   /** `deflate-raw`: RFC 1951 alone (qcow2). `zlib`: with RFC 1950's header (VMDK). `zstd`: one frame. */
@@ -22,7 +24,7 @@ export const CLUSTER_PLAIN = -1;
 
 export interface ClusterResult {
   /** The compressed clusters, one right after the other. */
-  readonly packed: Uint8Array<ArrayBuffer>;
+  readonly bytes: Uint8Array<ArrayBuffer>;
   /** Per cluster: compressed length, CLUSTER_ZERO (all zeros) or CLUSTER_PLAIN (did not shrink). */
   readonly lengths: Int32Array<ArrayBuffer>;
 }
@@ -33,20 +35,6 @@ export interface ClusterResult {
  * closely, win a part of it back; below 7 nothing more is to be had in clusters of 64 KiB.
  */
 const MEM_LEVEL = 7;
-
-const ZEROS = Buffer.alloc(64 * 1024);
-
-/** True when all of `bytes` is zero: the ends first, which decide for nearly every cluster that holds data. */
-export function isZeroCluster(bytes: Uint8Array): boolean {
-  const { length } = bytes;
-  if (length === 0) return true;
-  if (bytes[0] !== 0 || bytes[length >> 1] !== 0 || bytes[length - 1] !== 0) return false;
-  for (let at = 0; at < length; at += ZEROS.length) {
-    const end = Math.min(length, at + ZEROS.length);
-    if (ZEROS.compare(bytes, at, end, 0, end - at) !== 0) return false;
-  }
-  return true;
-}
 
 /** One cluster, compressed. */
 export function compressCluster(bytes: Uint8Array, codec: ClusterCodec): Uint8Array {
@@ -78,9 +66,10 @@ export function compressBatch(bytes: Uint8Array, clusterSize: number, codec: Clu
   let total = 0;
   for (let i = 0; i < count; i++) {
     const cluster = bytes.subarray(i * clusterSize, (i + 1) * clusterSize);
-    if (isZeroCluster(cluster)) continue;
+    if (isZero(cluster)) continue;
     const part = compressCluster(cluster, codec);
     if (part.length >= clusterSize) {
+      release(part);
       lengths[i] = CLUSTER_PLAIN;
       continue;
     }
@@ -93,6 +82,7 @@ export function compressBatch(bytes: Uint8Array, clusterSize: number, codec: Clu
   for (const part of parts) {
     packed.set(part, at);
     at += part.length;
+    release(part);
   }
-  return { packed, lengths };
+  return { bytes: packed, lengths };
 }

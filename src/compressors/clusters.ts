@@ -8,13 +8,13 @@
  * whoever made them, and a cluster's bytes depend on its content and the codec alone; so the number of threads
  * changes nothing about the output. The batches in flight bound the memory.
  */
-import { Worker } from 'node:worker_threads';
 import type { Context, ProgressTask } from '../core/contracts/context.ts';
 import type { BlockExtent, BlockSource } from '../core/contracts/source.ts';
 import type { WriteTally } from '../core/contracts/writer.ts';
-import { moduleUrl } from '../core/module-url.ts';
-import { CLUSTER_PLAIN, CLUSTER_ZERO, type ClusterCodec, isZeroCluster } from './cluster-work.ts';
-import type { ClusterAnswer, ClusterRequest } from './cluster-worker.ts';
+import { isZero } from '../core/zeros.ts';
+import { CLUSTER_PLAIN, CLUSTER_ZERO, type ClusterCodec } from './cluster-work.ts';
+import { CodecPool } from './pool.ts';
+import { release } from './release.ts';
 
 export { CLUSTER_PLAIN, CLUSTER_ZERO, type ClusterCodec } from './cluster-work.ts';
 
@@ -60,7 +60,7 @@ export async function* compressClusters(
   const perBatch = Math.max(1, Math.floor(BATCH_BYTES / clusterSize));
   const threads = codec === null ? 1 : context.threads;
   const inFlight = Math.min(MAX_BATCHES, threads * BATCHES_PER_THREAD + BATCHES_AHEAD);
-  const team = codec === null ? undefined : new Team(threads);
+  const pool = codec === null ? undefined : new CodecPool({ threads, depth: BATCHES_PER_THREAD });
   const buffers: ArrayBuffer[] = [];
   const begun: Promise<ClusterBatch>[] = [];
   const task = context.progress.start('writing', await wantedBytes(source, options));
@@ -69,9 +69,9 @@ export async function* compressClusters(
     const buffer = buffers.pop() ?? new ArrayBuffer(perBatch * clusterSize);
     const bytes = new Uint8Array(buffer, 0, clusters.length * clusterSize);
     await readClusters(source, clusters, clusterSize, bytes);
-    if (team === undefined || codec === null) return { clusters, ...findZeros(bytes, clusterSize) };
-    const answer = await team.run({ bytes, clusterSize, codec });
-    return { clusters, bytes: answer.bytes, lengths: answer.lengths, packed: answer.packed };
+    if (pool === undefined || codec === null) return { clusters, ...findZeros(bytes, clusterSize) };
+    const answer = await pool.run({ kind: 'units', input: bytes, unit: clusterSize, codec });
+    return { clusters, bytes: answer.input, lengths: answer.lengths, packed: answer.bytes };
   };
   const take = async (): Promise<ClusterBatch> => {
     const batch = await begun.shift()!;
@@ -89,16 +89,19 @@ export async function* compressClusters(
       const batch = await take();
       yield batch;
       buffers.push(batch.bytes.buffer as ArrayBuffer);
+      release(batch.packed);
     }
     while (begun.length > 0) {
       context.signal.throwIfAborted();
-      yield await take();
+      const batch = await take();
+      yield batch;
+      release(batch.packed);
     }
   } finally {
     task.done();
     // Reads into our buffers end before the caller may close the source.
     await Promise.allSettled(begun);
-    await team?.close();
+    pool?.close();
   }
 }
 
@@ -195,75 +198,8 @@ function findZeros(
 ): Pick<ClusterBatch, 'bytes' | 'lengths' | 'packed'> {
   const lengths = new Int32Array(bytes.length / clusterSize);
   for (let i = 0; i < lengths.length; i++) {
-    const isZero = isZeroCluster(bytes.subarray(i * clusterSize, (i + 1) * clusterSize));
-    lengths[i] = isZero ? CLUSTER_ZERO : CLUSTER_PLAIN;
+    const isEmpty = isZero(bytes.subarray(i * clusterSize, (i + 1) * clusterSize));
+    lengths[i] = isEmpty ? CLUSTER_ZERO : CLUSTER_PLAIN;
   }
   return { bytes, lengths, packed: new Uint8Array(0) };
-}
-
-interface Waiting {
-  readonly request: ClusterRequest;
-  readonly resolve: (answer: ClusterAnswer) => void;
-  readonly reject: (error: Error) => void;
-}
-
-interface Member {
-  readonly worker: Worker;
-  readonly jobs: Waiting[];
-}
-
-/** The threads. Each answers in the order in which it was asked. */
-class Team {
-  private readonly size: number;
-  private readonly members: Member[] = [];
-  private readonly waiting: Waiting[] = [];
-  private failure: Error | undefined;
-
-  constructor(size: number) {
-    this.size = size;
-  }
-
-  run(request: ClusterRequest): Promise<ClusterAnswer> {
-    if (this.failure !== undefined) return Promise.reject(this.failure);
-    return new Promise((resolve, reject) => {
-      this.waiting.push({ request, resolve, reject });
-      this.dispatch();
-    });
-  }
-
-  async close(): Promise<void> {
-    this.fail(new Error('the threads were stopped'));
-    await Promise.all(this.members.map(({ worker }) => worker.terminate()));
-  }
-
-  private dispatch(): void {
-    while (this.waiting.length > 0) {
-      let member = this.members.find(({ jobs }) => jobs.length === 0);
-      if (member === undefined && this.members.length < this.size) member = this.start();
-      member ??= this.members.find(({ jobs }) => jobs.length < BATCHES_PER_THREAD);
-      if (member === undefined) return;
-      const job = this.waiting.shift()!;
-      member.jobs.push(job);
-      member.worker.postMessage(job.request, [job.request.bytes.buffer]);
-    }
-  }
-
-  private start(): Member {
-    // Beside this file, as source or compiled.
-    const worker = new Worker(moduleUrl('compressors/cluster-worker'), { name: 'imgopt-clusters' });
-    const member: Member = { worker, jobs: [] };
-    worker.on('message', (answer: ClusterAnswer) => {
-      member.jobs.shift()?.resolve(answer);
-      this.dispatch();
-    });
-    worker.on('error', (error) => this.fail(error as Error));
-    this.members.push(member);
-    return member;
-  }
-
-  private fail(error: Error): void {
-    this.failure ??= error;
-    for (const { reject } of this.waiting.splice(0)) reject(this.failure);
-    for (const { jobs } of this.members) for (const { reject } of jobs.splice(0)) reject(this.failure);
-  }
 }

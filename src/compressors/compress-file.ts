@@ -17,7 +17,8 @@ import { decodeGzip } from './gunzip.ts';
 import { GZIP_LEVELS, writeGzip } from './gzip.ts';
 import type { CompressionInput } from './pieces.ts';
 import { CodecPool } from './pool.ts';
-import { release, SHORT_READ } from './tasks.ts';
+import { release } from './release.ts';
+import { SHORT_READ } from './tasks.ts';
 import { decodeZstd } from './unzstd.ts';
 import { writeZstd, ZSTD_LEVELS, zstdPool } from './zstd.ts';
 

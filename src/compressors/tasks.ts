@@ -11,7 +11,6 @@ import {
   crc32,
   createZstdCompress,
   deflateRawSync,
-  deflateSync,
   type ZstdOptions,
   zstdCompressSync,
   zstdDecompressSync,
@@ -19,7 +18,9 @@ import {
 import { MAX_ZSTD_WINDOW_LOG } from '../core/limits.ts';
 import { HOLE_BYTES } from '../core/output-file.ts';
 import { dataRuns, isZero } from '../core/zeros.ts';
+import { type ClusterCodec, type ClusterResult, compressBatch } from './cluster-work.ts';
 import { DEFLATE_WINDOW_BYTES } from './gzip-layout.ts';
+import { release } from './release.ts';
 import { readFrame } from './zstd-layout.ts';
 
 /** A stretch of an open file; descriptors belong to the process, so workers share them. */
@@ -71,17 +72,13 @@ export interface ZstdDecompressTask {
   readonly crc: boolean;
 }
 
-/**
- * Compress each unit of the input for itself: clusters of qcow2, grains of VMDK. `deflate-raw` takes
- * `windowBits` (qcow2: 12), `zlib` has its header (VMDK), `zstd` is a frame.
- */
+/** Compress each unit of the input for itself: clusters of qcow2, grains of VMDK. */
 export interface UnitsTask {
   readonly kind: 'units';
-  readonly codec: 'deflate-raw' | 'zlib' | 'zstd';
-  readonly level: number;
-  readonly windowBits?: number;
+  readonly codec: ClusterCodec;
   readonly unit: number;
-  readonly input: Piece;
+  /** A whole number of units. */
+  readonly input: Uint8Array<ArrayBuffer>;
 }
 
 export type CodecTask = ZstdCompressTask | DeflateTask | ZstdDecompressTask | UnitsTask;
@@ -97,16 +94,11 @@ export interface PieceResult {
   readonly crc: number;
 }
 
-export interface UnitsResult {
-  /** The compressed units one after another; units that stay as they are take no room here. */
-  readonly bytes: Uint8Array<ArrayBuffer>;
-  /** Per unit: compressed length, `UNIT_ZERO` or `UNIT_STORED` (did not shrink). */
-  readonly lengths: Int32Array<ArrayBuffer>;
+/** `bytes`: the compressed units, one right after the other. */
+export interface UnitsResult extends ClusterResult {
   /** The input, given back. */
   readonly input: Uint8Array<ArrayBuffer>;
 }
-export const UNIT_ZERO = 0;
-export const UNIT_STORED = -1;
 
 export type ResultOf<T extends CodecTask> = T extends UnitsTask ? UnitsResult : PieceResult;
 
@@ -330,47 +322,8 @@ function decompressZstd(task: ZstdDecompressTask): PieceResult {
   return { zero: false, bytes: NOTHING, length, crc };
 }
 
-function compressUnits(task: UnitsTask): UnitsResult {
-  const bytes = bytesOf(task.input);
-  const input = task.input instanceof Uint8Array ? task.input : new Uint8Array(bytes);
-  const { unit, level } = task;
-  const count = Math.ceil(input.length / unit);
-  const lengths = new Int32Array(count);
-  const parts: Uint8Array[] = [];
-  for (let i = 0; i < count; i++) {
-    const one = input.subarray(i * unit, Math.min(input.length, (i + 1) * unit));
-    if (isZero(one)) {
-      lengths[i] = UNIT_ZERO;
-      continue;
-    }
-    const options = {
-      level,
-      chunkSize: bound(unit),
-      ...(task.windowBits === undefined ? {} : { windowBits: task.windowBits }),
-    };
-    const packed =
-      task.codec === 'zstd'
-        ? zstdCompressSync(one, {
-            chunkSize: bound(unit),
-            params: { [constants.ZSTD_c_compressionLevel]: level },
-          })
-        : task.codec === 'zlib'
-          ? deflateSync(one, options)
-          : deflateRawSync(one, options);
-    if (packed.length >= one.length) {
-      lengths[i] = UNIT_STORED;
-      continue;
-    }
-    lengths[i] = packed.length;
-    parts.push(packed);
-  }
-  const joined = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    joined.set(part, at);
-    at += part.length;
-  }
-  return { bytes: joined, lengths, input };
+function compressUnits({ input, unit, codec }: UnitsTask): UnitsResult {
+  return { ...compressBatch(input, unit, codec), input };
 }
 
 /** Does a task here and now. @throws Error with `code` BAD_FRAME, SHORT_READ or one of the system's */
@@ -386,15 +339,6 @@ export function performTask(task: CodecTask): PieceResult | UnitsResult | Promis
     case 'units':
       return compressUnits(task);
   }
-}
-
-/**
- * Gives a large buffer back at once. The collector sees only a small handle and would let hundreds of megabytes of
- * them wait for it.
- */
-export function release(bytes: Uint8Array): void {
-  const buffer = bytes.buffer as ArrayBuffer & { transfer?(length: number): ArrayBuffer };
-  if (bytes.length >= 65536) buffer.transfer?.(0); // Smaller ones may lie in a pool of Node's.
 }
 
 /** Buffers that move with a task to its worker. */

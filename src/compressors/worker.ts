@@ -1,6 +1,7 @@
 /** The thread's end of CodecPool: a task in, its result or failure out, in the order of the tasks. */
 import { parentPort } from 'node:worker_threads';
-import { type CodecTask, performTask, release, resultTransfers } from './tasks.ts';
+import { release } from './release.ts';
+import { type CodecTask, performTask, resultTransfers } from './tasks.ts';
 
 const port = parentPort!;
 

@@ -3,10 +3,11 @@
  * sample of them tells: drawn at random from a fixed seed, so that the same image gives the same prediction, and
  * spread evenly over the data (one from each of as many strata), because neighbours resemble each other.
  */
-import { compressCluster, isZeroCluster } from '../compressors/cluster-work.ts';
+import { compressCluster } from '../compressors/cluster-work.ts';
 import type { Context } from '../core/contracts/context.ts';
 import type { BlockSource } from '../core/contracts/source.ts';
 import type { WriterUnits } from '../core/contracts/writer.ts';
+import { isZero } from '../core/zeros.ts';
 
 const SAMPLES = 512;
 const SEED = 0x1d872b41;
@@ -71,7 +72,7 @@ export async function predictSize(
       const offset = (starts[run]! + chosen - before[run]!) * unit;
       const bytes = new Uint8Array(unit);
       await source.read(bytes.subarray(0, Math.min(unit, source.size - offset)), offset);
-      if (isZeroCluster(bytes)) sizes.push(0);
+      if (isZero(bytes)) sizes.push(0);
       else sizes.push(codec === null ? unit : Math.min(unit, compressCluster(bytes, codec).length));
       task.advance(1);
     }

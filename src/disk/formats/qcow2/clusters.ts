@@ -156,7 +156,8 @@ export class CompressedClusters {
   /** Decodes one cluster; `packed` may go on behind its compressed data. */
   private async decode(packed: Uint8Array, host: number): Promise<Uint8Array> {
     const { clusterSize, compressionType } = this.header;
-    const onTheSpot = clusterSize <= (this.active === 1 ? MAX_SYNC_LONE_CLUSTER : MAX_SYNC_CLUSTER);
+    const isFast = compressionType === 'zstd' || this.active === 1;
+    const onTheSpot = clusterSize <= (isFast ? MAX_SYNC_LONE_CLUSTER : MAX_SYNC_CLUSTER);
     let cluster: Uint8Array;
     try {
       cluster =
