@@ -22,7 +22,7 @@ export function renderBooks(
   };
   add('before', input.allocated, `${input.format}, ${formatSize(input.virtualSize)} for the guest`);
   add('data', books.data, 'what the map of the image calls data');
-  add('stale', books.stale, 'unused blocks, dropped');
+  add('unused', books.stale, 'deleted data and free space, dropped');
   add('swap', books.swap === 0 ? null : books.swap, 'contents of swap, dropped');
   add('zero', books.zero, 'blocks of zeros, not stored');
   add('kept', books.kept, books.stored === null ? '' : `stored in ${formatSize(books.stored)}`);
