@@ -17,6 +17,15 @@ const VERSIONED = /^(?:linux-.*|kfreebsd-.*|gnumach-.*|.*-modules|.*-kernel)-(\d
 const IMAGE = /^linux-image-(?:unsigned-)?(\d.*)$/;
 const KERNELS_KEPT = 2;
 
+/** False where apt's configuration says that suggestions keep nothing, as in containers' base images. */
+export async function aptKeepsSuggested(files: GuestFiles): Promise<boolean> {
+  for (const entry of [...files.glob('/etc/apt/apt.conf.d/*'), ...files.glob('/etc/apt/apt.conf')]) {
+    const text = (await files.readEntry(entry)) ?? '';
+    if (/^[^#/\n]*AutoRemove::SuggestsImportant\s+"(?:false|no|0)"/im.test(text)) return false;
+  }
+  return true;
+}
+
 /** Positions of packages that autoremove leaves alone. */
 export async function aptNeverRemoves(packages: readonly Package[], files: GuestFiles): Promise<number[]> {
   if (!packages.some((one) => one.manager === 'dpkg')) return [];
@@ -33,10 +42,14 @@ export async function aptNeverRemoves(packages: readonly Package[], files: Guest
     .sort((a, b) => compareDpkg(b, a));
   const kept = new Set(versions.slice(0, KERNELS_KEPT));
   const never: number[] = [];
-  packages.forEach(({ manager, name }, index) => {
+  packages.forEach(({ manager, name, priority }, index) => {
     if (manager !== 'dpkg') return;
     const version = VERSIONED.exec(name)?.[1];
-    if ((version !== undefined && kept.has(version)) || matchers.some((one) => one.test(name))) {
+    if (
+      priority === 'required' ||
+      (version !== undefined && kept.has(version)) ||
+      matchers.some((one) => one.test(name))
+    ) {
       never.push(index);
     }
   });

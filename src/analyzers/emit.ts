@@ -60,7 +60,8 @@ export function emit(
 const HELPERS: Record<string, { readonly test: string; readonly remove: string }> = {
   dpkg: {
     test: `[ "$(dpkg-query -W -f '\${db:Status-Status}' "$package" 2>/dev/null)" = installed ]`,
-    remove: 'apt-get -y -q purge "$@"',
+    // Without its binary caches, which would be new files in the image.
+    remove: 'apt-get -y -q -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= purge "$@"',
   },
   rpm: { test: 'rpm -q "$package" >/dev/null 2>&1', remove: 'rpm -e "$@"' },
   apk: { test: 'apk info -e "$package" >/dev/null 2>&1', remove: 'apk del "$@"' },

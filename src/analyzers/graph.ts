@@ -34,6 +34,8 @@ export interface GraphOptions {
   readonly keep?: Iterable<number>;
   /** Positions of packages that are not removed automatically (apt's NeverAutoRemove, its protected kernels). */
   readonly never?: Iterable<number>;
+  /** False: a suggestion does not keep an automatic package (APT::AutoRemove::SuggestsImportant). */
+  readonly aptKeepsSuggested?: boolean;
   /** Positions of the packages that own the file at a path. */
   readonly fileOwners?: (path: string) => readonly number[];
 }
@@ -52,6 +54,7 @@ export class DependencyGraph implements PackageGraph {
   readonly packages: readonly Package[];
   private readonly providers = new Map<string, Provider[]>();
   private readonly fileOwners: (path: string) => readonly number[];
+  private readonly aptKeepsSuggested: boolean;
   private readonly hard: Edges[];
   private readonly weak: Edges[];
   private readonly wanted: Uint8Array;
@@ -75,6 +78,7 @@ export class DependencyGraph implements PackageGraph {
         }
       }
     });
+    this.aptKeepsSuggested = options.aptKeepsSuggested ?? true;
     const edges = packages.map((_, index) => this.edgesOf(index));
     this.hard = edges.map(([hard]) => hard);
     this.weak = edges.map(([, weak]) => weak);
@@ -111,9 +115,10 @@ export class DependencyGraph implements PackageGraph {
       return [this.resolve(index, requires), []];
     }
     const keeps = KEEPS[one.manager] ?? KEEPS_NOTHING;
+    const keepsSuggested = keeps.suggests && (one.manager !== 'dpkg' || this.aptKeepsSuggested);
     const weak: Requirements = [
       ...(keeps.recommends ? dependencies.recommends : []),
-      ...(keeps.suggests ? dependencies.suggests : []),
+      ...(keepsSuggested ? dependencies.suggests : []),
     ];
     return [this.resolve(index, dependencies.requires), this.resolve(index, weak)];
   }

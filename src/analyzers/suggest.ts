@@ -19,7 +19,7 @@ import type {
   RuleOptions,
 } from '../core/contracts/rule.ts';
 import { compareText } from '../core/text.ts';
-import { aptNeverRemoves } from './apt.ts';
+import { aptKeepsSuggested, aptNeverRemoves } from './apt.ts';
 import { neededForBoot, readBoot } from './boot.ts';
 import { Claims } from './claims.ts';
 import { FAMILIES, SAFETIES } from './families.ts';
@@ -61,6 +61,7 @@ export async function prepareRules(
   const graph = new DependencyGraph(packages, {
     keep: neededForBoot(inspection, boot),
     never: await aptNeverRemoves(packages, files),
+    aptKeepsSuggested: await aptKeepsSuggested(files),
     fileOwners: (path) => {
       const entry = root?.lookup(path) ?? -1;
       return entry < 0 || owner[entry]! < 0 ? [] : [owner[entry]!];

@@ -55,7 +55,8 @@ function spoil(tree: string): void {
     writeFileSync(join(tree, path), Buffer.alloc(size, 'x'));
   };
   for (let i = 0; i < 40; i++) write(`/var/cache/apt/archives/thing-${i}_1.0_amd64.deb`, 700_000 + i * 1111);
-  write('/var/lib/apt/lists/deb.debian.org_debian_dists_bookworm_main_binary-amd64_Packages', 47_000_000);
+  // apt reads indexes of packages, and refuses to work with nonsense; those of contents are as large.
+  write('/var/lib/apt/lists/deb.debian.org_debian_dists_bookworm_main_Contents-amd64.lz4', 47_000_000);
   write('/var/cache/apt/pkgcache.bin', 21_000_000);
   write('/var/log/syslog', 3_000_000);
   write('/var/log/syslog.1', 5_000_000);

@@ -37,6 +37,7 @@ const FIELDS = new Set([
   'installed-size',
   'essential',
   'protected',
+  'important',
   'section',
   'priority',
   'source',
@@ -149,7 +150,8 @@ function toPackage(
     installedSize: isInstalled && Number.isSafeInteger(size * 1024) && size >= 0 ? size * 1024 : null,
     automatic: automatic === undefined ? null : (automatic.get(`${name}:${architecture ?? ''}`) ?? false),
     state: state === 'installed' ? null : state,
-    essential: fields.get('essential') === 'yes' || fields.get('protected') === 'yes',
+    // Important is what apt called Protected before dpkg did (apt-pkg/deb/deblistparser.cc).
+    essential: ['essential', 'protected', 'important'].some((field) => fields.get(field) === 'yes'),
     section: fields.get('section') ?? null,
     priority: fields.get('priority') ?? null,
     source: fields.get('source')?.split(' ')[0] ?? null,
