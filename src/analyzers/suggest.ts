@@ -103,6 +103,8 @@ export async function suggest(run: RuleRun, rules: readonly RemovalRule[]): Prom
   }
   candidates.sort(
     (a, b) =>
+      // What is a share of the rest comes when the rest is known.
+      Number(a.finding.share !== undefined) - Number(b.finding.share !== undefined) ||
       SAFETIES.indexOf(a.safety) - SAFETIES.indexOf(b.safety) ||
       Number(b.finding.packages !== undefined) - Number(a.finding.packages !== undefined) ||
       FAMILIES.indexOf(a.rule.family) - FAMILIES.indexOf(b.rule.family) ||
@@ -112,7 +114,11 @@ export async function suggest(run: RuleRun, rules: readonly RemovalRule[]): Prom
   const removed = new Set<number>();
   const resolved: Resolved[] = [];
   for (const candidate of candidates) {
-    const one = resolve(run, candidate, claims, removed);
+    const taken = resolved.reduce(
+      (sum, { suggestion, family }) => sum + (family === 'disk' ? 0 : suggestion.reclaimable),
+      0,
+    );
+    const one = resolve(run, candidate, claims, removed, taken);
     if (one !== undefined) resolved.push(one);
   }
   return resolved.sort(
@@ -129,9 +135,14 @@ function resolve(
   { rule, finding, safety }: Candidate,
   claims: Claims,
   removed: Set<number>,
+  taken: number,
 ): Resolved | undefined {
   const { packages } = run.inspection;
   let bytes = finding.bytes ?? 0;
+  if (finding.share !== undefined && run.books !== null) {
+    const live = run.books.files.bytes + run.books.metadata.bytes;
+    bytes = Math.floor(Math.max(0, live - taken) * finding.share);
+  }
   let leaving: number[] = [];
   if (finding.packages !== undefined) {
     leaving = run.graph.plan(finding.packages, removed);
@@ -141,7 +152,8 @@ function resolve(
     bytes += claims.takePackages(leaving).bytes;
   }
   if (finding.entries !== undefined) bytes += claims.take(finding.entries, finding.freed).bytes;
-  if (bytes === 0) return undefined;
+  // A finding about the disk may say something that frees no byte of the artifact.
+  if (bytes === 0 && finding.bytes !== 0) return undefined;
   const asked = new Set(finding.packages ?? []);
   const names = [...new Set(leaving.map((index) => packages[index]!.name))];
   const along = [

@@ -29,9 +29,11 @@ import { dockerStore } from './docker-store.ts';
 import { documentation } from './documentation.ts';
 import { documentationPackages } from './documentation-packages.ts';
 import { dpkgOld } from './dpkg-old.ts';
+import { duplicateFiles } from './duplicate-files.ts';
 import { extraKernelModules } from './extra-kernel-modules.ts';
 import { firmwarePackages } from './firmware-packages.ts';
 import { fixedNetwork } from './fixed-network.ts';
+import { flatVmdk } from './flat-vmdk.ts';
 import { foreignAgents } from './foreign-agents.ts';
 import { fullEditors } from './full-editors.ts';
 import { gemCache } from './gem-cache.ts';
@@ -47,6 +49,7 @@ import { hostname } from './hostname.ts';
 import { iconCaches } from './icon-caches.ts';
 import { initramfsBackups } from './initramfs-backups.ts';
 import { installerLogs } from './installer-logs.ts';
+import { internalSnapshots } from './internal-snapshots.ts';
 import { isoCodes } from './iso-codes.ts';
 import { journal } from './journal.ts';
 import { jvmBuildCaches } from './jvm-build-caches.ts';
@@ -68,6 +71,7 @@ import { oldKernels } from './old-kernels.ts';
 import { oldSnaps } from './old-snaps.ts';
 import { orphanInitramfs } from './orphan-initramfs.ts';
 import { orphanModules } from './orphan-modules.ts';
+import { oversizedDisk } from './oversized-disk.ts';
 import { packageSources } from './package-sources.ts';
 import { pacmanCache } from './pacman-cache.ts';
 import { pacmanSync } from './pacman-sync.ts';
@@ -90,17 +94,20 @@ import { snapCache } from './snap-cache.ts';
 import { snapd } from './snapd.ts';
 import { sourceTrees } from './source-trees.ts';
 import { sshHostKeys } from './ssh-host-keys.ts';
+import { staleBlocks } from './stale-blocks.ts';
 import { strayArchives } from './stray-archives.ts';
 import { supersededVersions } from './superseded-versions.ts';
 import { swapFile } from './swap-file.ts';
 import { temporaryFiles } from './temporary-files.ts';
 import { tlsKeys } from './tls-keys.ts';
 import { toolchain } from './toolchain.ts';
+import { uncompressedImage } from './uncompressed-image.ts';
 import { unneededPackages } from './unneeded-packages.ts';
 import { unpackagedFiles } from './unpackaged-files.ts';
 import { versionControlTools } from './version-control-tools.ts';
 import { virtualboxSources } from './virtualbox-sources.ts';
 import { workstationTools } from './workstation-tools.ts';
+import { zeroRuns } from './zero-runs.ts';
 import { zypperCache } from './zypper-cache.ts';
 
 export const REMOVAL_RULES: readonly RemovalRule[] = [
@@ -128,8 +135,10 @@ export const REMOVAL_RULES: readonly RemovalRule[] = [
   documentationPackages,
   documentation,
   dpkgOld,
+  duplicateFiles,
   extraKernelModules,
   firmwarePackages,
+  flatVmdk,
   foreignAgents,
   fullEditors,
   gemCache,
@@ -143,6 +152,7 @@ export const REMOVAL_RULES: readonly RemovalRule[] = [
   iconCaches,
   initramfsBackups,
   installerLogs,
+  internalSnapshots,
   isoCodes,
   journal,
   jvmBuildCaches,
@@ -161,6 +171,7 @@ export const REMOVAL_RULES: readonly RemovalRule[] = [
   oldSnaps,
   orphanInitramfs,
   orphanModules,
+  oversizedDisk,
   pacmanCache,
   pacmanSync,
   pipCache,
@@ -176,16 +187,19 @@ export const REMOVAL_RULES: readonly RemovalRule[] = [
   snapCache,
   snapd,
   sourceTrees,
+  staleBlocks,
   strayArchives,
   supersededVersions,
   swapFile,
   temporaryFiles,
   toolchain,
+  uncompressedImage,
   unneededPackages,
   unpackagedFiles,
   versionControlTools,
   virtualboxSources,
   workstationTools,
+  zeroRuns,
   zypperCache,
 ];
 

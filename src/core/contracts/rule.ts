@@ -148,6 +148,8 @@ export interface Finding {
   readonly packages?: readonly number[];
   /** For what is no file: bytes of the artifact that go. */
   readonly bytes?: number;
+  /** For the way everything is stored: the part that goes of those bytes in use that no other finding takes. */
+  readonly share?: number;
   /** By position in `entries`, where content is only made smaller: bytes in place of what the entry occupies. */
   readonly freed?: readonly number[];
   /** For people: patterns and paths, the telling ones first. */
