@@ -21,6 +21,8 @@ import { bar, type Column, renderTable, type Style, styleFor, wrap } from './tex
 /** Wider lines are harder to follow with the eye than they are useful. */
 const MAX_WIDTH = 180;
 const MIN_WIDTH = 40;
+/** What could be removed is what people came for: this many lines even of a short report. */
+const MIN_SUGGESTIONS = 20;
 
 interface Page {
   readonly report: Report;
@@ -53,6 +55,7 @@ export const tableReporter: Reporter = {
       filesSection,
       kindsSection,
       suggestionsSection,
+      hygieneSection,
       diagnosticsSection,
     ];
     for (const section of sections) {
@@ -348,23 +351,60 @@ function kindsSection(page: Page): string {
   return `${title(page, 'Kinds of files', 'by place, name and mode')}${table}\n`;
 }
 
+const SAFETIES = ['safe', 'review', 'risky'] as const;
+
 function suggestionsSection(page: Page): string {
-  const { report, width, style } = page;
+  const { report, width, style, top } = page;
   if (report.suggestions.length === 0) return '';
+  const list = shown(report.suggestions, Math.max(top, top > 0 ? MIN_SUGGESTIONS : 0));
   const columns: Column[] = [
     { title: 'frees', align: 'right' },
     { title: 'safety' },
     { title: 'what', shrinksTo: 24 },
     { title: 'rule', leaves: 1 },
+    { title: 'why', shrinksTo: 30, leaves: 2 },
   ];
-  const rows = report.suggestions.map((one) => [
-    formatSize(one.reclaimable),
+  const rows = list.map((one) => [
+    one.reclaimable === 0 ? '' : formatSize(one.reclaimable),
     one.safety,
     escapeName(one.title),
     one.rule,
+    escapeName(one.reason),
   ]);
-  const table = renderTable(columns, rows, width, style);
-  return `${title(page, 'What could be removed', formatSize(report.totals.reclaimable))}${table}\n`;
+  const table = renderTable(columns, rows, width, style, (cell, column) =>
+    column === 'rule' || column === 'why' ? style.dim(cell) : cell,
+  );
+  const sums = SAFETIES.map((safety) => {
+    const bytes = report.suggestions
+      .filter((one) => one.safety === safety)
+      .reduce((sum, one) => sum + one.reclaimable, 0);
+    return bytes === 0 ? '' : `${formatSize(bytes)} ${safety}`;
+  }).filter((text) => text !== '');
+  const inGuest = report.suggestions.some((one) => one.needsUnusedDropped && one.commands.length > 0);
+  const advice = inGuest
+    ? `${style.dim(wrap('--emit shell|packer|ansible --safety review writes what removes them; the image shrinks once unused blocks are dropped (fstrim in the build, imgopt optimize after it)', width))}\n`
+    : '';
+  return `${title(page, 'What could be removed', sums.join(', '))}${table}\n${advice}`;
+}
+
+function hygieneSection(page: Page): string {
+  const { report, width, style } = page;
+  if (report.hygiene.length === 0) return '';
+  const columns: Column[] = [
+    { title: 'severity' },
+    { title: 'what' },
+    { title: 'where', shrinksTo: 24 },
+    { title: 'why', shrinksTo: 30, leaves: 1 },
+  ];
+  const rows = report.hygiene.map(({ severity, title: what, paths, reason }) => {
+    const where = paths.length > 1 ? `${paths[0]} +${paths.length - 1}` : (paths[0] ?? '');
+    return [severity, what, escapeName(where), escapeName(reason)];
+  });
+  const table = renderTable(columns, rows, width, style, (cell, column) => {
+    if (column === 'severity') return cell.startsWith('error') ? style.red(cell) : style.yellow(cell);
+    return column === 'why' ? style.dim(cell) : cell;
+  });
+  return `${title(page, 'What should not be published')}${table}\n`;
 }
 
 const SEVERITIES = ['error', 'warning', 'info'] as const;
