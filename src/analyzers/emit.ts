@@ -110,6 +110,13 @@ function shellScript(
     '#!/bin/sh',
     `# imgopt ${version}: frees ${formatSize(total)} of ${escapeName(artifact)}, up to safety '${safety}'.`,
     '# Run it as root and as the last step of the build; running it twice does no harm.',
+    // In force for the whole file when it stands before the first command.
+    ...(steps.some((step) => step.commands.some((command) => /'[^']*[$`]/.test(command)))
+      ? [
+          '# Names from inside the image are quoted so that nothing in them expands.',
+          '# shellcheck disable=SC2016',
+        ]
+      : []),
     'set -eu',
     'export LC_ALL=C DEBIAN_FRONTEND=noninteractive',
   ];
@@ -130,7 +137,7 @@ function shellScript(
 /** HCL's templates begin with `${` and `%{`; doubled they are plain text. */
 function packerBlock(script: string): string {
   const body = script
-    .replaceAll('${', '$${')
+    .replaceAll('${', () => '$${')
     .replaceAll('%{', '%%{')
     .split('\n')
     .slice(1) // Packer writes the first line itself

@@ -11,7 +11,7 @@ export const oldSnaps: RemovalRule = {
   evaluate({ files }) {
     const revisions = new Map<string, { revision: string; entry: number }[]>();
     for (const entry of files.glob('/var/lib/snapd/snaps/*.snap')) {
-      const match = /^(.+)_(x?\d+)\.snap$/.exec(files.name(entry));
+      const match = /^([a-z0-9-]+)_(x?\d+)\.snap$/.exec(files.name(entry));
       if (match === null || !files.isFile(entry)) continue;
       const list = revisions.get(match[1]!) ?? [];
       list.push({ revision: match[2]!, entry });
