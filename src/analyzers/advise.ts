@@ -5,6 +5,7 @@ import type { HygieneRule, RemovalRule, RuleOptions } from '../core/contracts/ru
 import { usage } from '../core/errors.ts';
 import { HYGIENE_RULES, REMOVAL_RULES } from './rules/index.ts';
 import { checkHygiene, NO_OPTIONS, prepareRules, type Resolved, type RuleRun, suggest } from './suggest.ts';
+import { whatIf } from './what-if.ts';
 
 export interface AdviceOptions {
   readonly books: Books;
@@ -12,6 +13,8 @@ export interface AdviceOptions {
   /** Ids of the only rules to run; all when empty. */
   readonly only?: readonly string[];
   readonly without?: readonly string[];
+  /** In place of what the rules find: rules, packages and paths that somebody names. */
+  readonly whatIf?: readonly string[];
   /** Hygiene too. */
   readonly publish?: boolean;
   /** Rules that read content of files too. */
@@ -33,7 +36,9 @@ export async function advise(inspection: Inspection, options: AdviceOptions): Pr
   const run = await prepareRules(inspection, options.rules ?? NO_OPTIONS, options.books);
   const removal = REMOVAL_RULES.filter((rule) => isChosen(rule) && (rule.deep !== true || options.deep));
   const hygiene = options.publish === true ? HYGIENE_RULES.filter(isChosen) : [];
-  return { run, resolved: await suggest(run, removal), hygiene: await checkHygiene(run, hygiene) };
+  const resolved =
+    options.whatIf === undefined ? await suggest(run, removal) : await whatIf(run, options.whatIf);
+  return { run, resolved, hygiene: await checkHygiene(run, hygiene) };
 }
 
 /** @throws ImgoptError `usage` that names the nearest rule */

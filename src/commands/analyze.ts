@@ -64,6 +64,10 @@ export default class Analyze extends BaseCommand {
       multiple: true,
       multipleNonGreedy: true,
     }),
+    'what-if': Flags.string({
+      summary: 'Suggest just this (rules, packages or paths, by commas) and tell what goes with it.',
+      helpValue: 'LIST',
+    }),
     profile: Flags.option({
       summary: 'Also report what must not be published with an image.',
       options: ['publish'] as const,
@@ -114,6 +118,9 @@ export default class Analyze extends BaseCommand {
         without: flags['not-rule'] ?? [],
         publish: flags.profile === 'publish',
         deep: flags.deep,
+        ...(flags['what-if'] === undefined
+          ? {}
+          : { whatIf: flags['what-if'].split(',').filter((one) => one !== '') }),
       });
       const report = await createReport(inspection, {
         books,
