@@ -39,6 +39,9 @@ export const MAX_VMDK_GRAIN_BYTES = 1 * GiB;
 /** Compressed VMDK grain, which is decoded whole in memory, many at once: 64 KiB is usual. */
 export const MAX_VMDK_COMPRESSED_GRAIN_BYTES = 4 * MiB;
 
+/** Places of compressed VMDK grains held sorted, over all extents: half a TiB of data at 64 KiB, 32 MiB of memory. */
+export const MAX_VMDK_SORTED_GRAINS = 8 * 1024 * 1024;
+
 /** GPT: 128 entries of 128 bytes are usual; sfdisk accepts more, but not a megabyte of them. */
 export const MAX_GPT_TABLE_BYTES = 1 * MiB;
 

@@ -138,6 +138,8 @@ export interface MadeStream extends Made {
   /** The compressed data of grain 0. */
   grain0?: Buffer;
   footer?: Partial<MadeHeader>;
+  /** Grains in the order 0, 17, 1, as a writer of many threads leaves them. */
+  interleaved?: boolean;
 }
 
 /** The same content as a stream: grains from sector 4 on, tables, directory, footer. */
@@ -181,8 +183,10 @@ export function stream(made: MadeStream = {}): Buffer {
     return add(words(...values));
   };
   const first = grain(0, made.grain0 ?? deflateSync(Buffer.alloc(4096, 1)));
-  const second = grain(8, deflateSync(Buffer.alloc(4096, 2)));
+  const addSecond = (): number => grain(8, deflateSync(Buffer.alloc(4096, 2)));
+  const early = made.interleaved ? undefined : addSecond();
   const third = grain(17 * 8, deflateSync(Buffer.alloc(4096, 3)));
+  const second = early ?? addSecond();
   const tables = [table({ 0: first, 1: second }), table({ 1: third })];
   marker(1, 2);
   const gdOffset = add(words(...tables));

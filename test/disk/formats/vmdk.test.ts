@@ -128,6 +128,17 @@ describe('hand-made images', () => {
     ]);
   });
 
+  it('a stream stores a sector per grain, also where grains of another table lie between', async () => {
+    const { disk } = await openVmdkBytes({ 'disk.vmdk': stream({ interleaved: true }) });
+    expect((await readAll(disk.source)).equals(sparseContent())).toBe(true);
+    const data = (await mapOf(disk.source)).filter(({ kind }) => kind === 'data');
+    expect(data.map(({ start, stored }) => [start, stored])).toEqual([
+      [0, 512],
+      [4096, 512],
+      [17 * 4096, 512],
+    ]);
+  });
+
   it('decodes a grain once for reads that come back to it', async () => {
     const { disk } = await openVmdkBytes({ 'disk.vmdk': images.stream });
     const target = new Uint8Array(100);

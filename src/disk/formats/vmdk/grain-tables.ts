@@ -13,7 +13,7 @@
 import type { Context } from '../../../core/contracts/context.ts';
 import type { BlockSource } from '../../../core/contracts/source.ts';
 import { corrupt } from '../../../core/errors.ts';
-import { MAX_POINTER_TABLE_BYTES, MAX_READ_BYTES } from '../../../core/limits.ts';
+import { MAX_POINTER_TABLE_BYTES, MAX_READ_BYTES, MAX_VMDK_SORTED_GRAINS } from '../../../core/limits.ts';
 import { hex } from '../../../core/text.ts';
 import type { LoadCache } from './cache.ts';
 import { GTE_ZEROED, SECTOR } from './layout.ts';
@@ -21,9 +21,16 @@ import type { SparseHeader } from './sparse-header.ts';
 
 const isLittleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 
-/** Counts what all directories of an image hold together. */
+/** Counts what all extents of an image hold together. */
 export class PointerBudget {
   private left = MAX_POINTER_TABLE_BYTES;
+  private grainsLeft = MAX_VMDK_SORTED_GRAINS;
+
+  /** False when the places of so many more grains are too many to keep. */
+  takeGrains(count: number): boolean {
+    this.grainsLeft -= count;
+    return this.grainsLeft >= 0;
+  }
 
   /** @throws ImgoptError `corrupt` when the image's directories together are too large */
   take(bytes: number): void {

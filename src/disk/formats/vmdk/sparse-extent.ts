@@ -60,6 +60,8 @@ export class SparseExtent {
   private readonly below: ParentWindow | undefined;
   private readonly grainBytes: number;
   private readonly grainSectors: number;
+  private readonly budget: PointerBudget;
+  private places: Promise<Uint32Array | undefined> | undefined;
 
   private constructor(
     header: SparseHeader,
@@ -67,7 +69,7 @@ export class SparseExtent {
     file: BlockSource,
     context: Context,
     grainTables: GrainTables,
-    grains: LoadCache<Uint8Array>,
+    shared: SharedState,
     keyBase: number,
     below: ParentWindow | undefined,
   ) {
@@ -76,7 +78,8 @@ export class SparseExtent {
     this.file = file;
     this.context = context;
     this.grainTables = grainTables;
-    this.grains = grains;
+    this.grains = shared.grains;
+    this.budget = shared.budget;
     this.keyBase = keyBase;
     this.below = below;
     this.grainBytes = header.grainBytes;
@@ -100,7 +103,7 @@ export class SparseExtent {
   ): Promise<SparseExtent> {
     const keyBase = number * KEYS_PER_EXTENT;
     const tables = await GrainTables.open(header, file, context, shared.tables, keyBase, shared.budget);
-    return new SparseExtent(header, size, file, context, tables, shared.grains, keyBase, below);
+    return new SparseExtent(header, size, file, context, tables, shared, keyBase, below);
   }
 
   /** Fills `target` from `offset` of the extent on; the caller has checked that it lies inside. */
@@ -371,8 +374,10 @@ export class SparseExtent {
 
   /**
    * Bytes of the file that each compressed grain of a table occupies, marker and padding to a sector included.
-   * Writers put grains one behind the other, so the next one's place tells without a read; only where it does
-   * not (the last of a table, or a gap) the marker is read.
+   * Writers put grains one behind the other, so the next one's place tells without a read. They need not come in
+   * the disk's order, and grains of other tables may lie between (qemu-img convert -W), so it is the next one of
+   * the whole file that counts. Where it is not of the same table (its grain table may be between), far away or
+   * not known, the marker is read.
    */
   private async occupiedBy(
     table: Uint32Array,
@@ -382,7 +387,8 @@ export class SparseExtent {
   ): Promise<Float64Array> {
     const { grainBytes, grainSectors, file } = this;
     const firstGrain = index * this.header.entriesPerTable;
-    const sorted = table.filter((entry) => this.sectorOf(entry) > 0).sort();
+    const own = table.filter((entry) => this.sectorOf(entry) > 0).sort();
+    const all = await this.sortedPlaces();
     const occupied = new Float64Array(table.length);
     const unclear: number[] = [];
     const from = Math.floor(start / grainBytes) - firstGrain;
@@ -390,13 +396,12 @@ export class SparseExtent {
     for (let i = from; i < to; i++) {
       const sector = this.sectorOf(table[i]!);
       if (sector <= 0) continue;
-      // The usual order first: the next grain of the disk is the next in the file.
-      const neighbour = i + 1 < table.length ? table[i + 1]! : 0;
-      const next =
-        neighbour > sector && neighbour - sector < grainSectors ? neighbour : nextAfter(sorted, sector);
+      const next = nextAfter(own, sector);
+      const isNext = all !== undefined && next === nextAfter(all, sector);
       // A grain and its marker need little more than a grain at the very most.
-      if (next > sector && next - sector <= grainSectors + 2) occupied[i] = (next - sector) * SECTOR;
-      else unclear.push(i);
+      if (isNext && next > sector && next - sector <= grainSectors + 2) {
+        occupied[i] = (next - sector) * SECTOR;
+      } else unclear.push(i);
     }
     await inParallel(
       unclear.map((i) => async () => {
@@ -411,6 +416,39 @@ export class SparseExtent {
       READS_IN_FLIGHT,
     );
     return occupied;
+  }
+
+  /** Sectors of all grains in the file, in its order; undefined when they are too many to keep. */
+  private sortedPlaces(): Promise<Uint32Array | undefined> {
+    this.places ??= this.collectPlaces().catch((error: unknown) => {
+      this.places = undefined;
+      throw error;
+    });
+    return this.places;
+  }
+
+  private async collectPlaces(): Promise<Uint32Array | undefined> {
+    const { count } = this.grainTables;
+    const parts: Uint32Array[] = [];
+    let total = 0;
+    for (let index = 0; index < count; index++) {
+      if (this.grainTables.isAbsent(index)) continue;
+      this.context.signal.throwIfAborted();
+      if (index % TABLES_AHEAD === 0) this.fetchAhead(index, this.size);
+      // A table that cannot be read fails when it is mapped itself.
+      const table = await this.grainTables.get(index).catch(() => undefined);
+      const part = table?.filter((entry) => this.sectorOf(entry) > 0) ?? new Uint32Array(0);
+      if (!this.budget.takeGrains(part.length)) return undefined;
+      parts.push(part);
+      total += part.length;
+    }
+    const all = new Uint32Array(total);
+    let at = 0;
+    for (const part of parts) {
+      all.set(part, at);
+      at += part.length;
+    }
+    return all.sort();
   }
 
   private outOfFile(sector: number, diskOffset: number): ImgoptError {
