@@ -1,0 +1,75 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import type { Report } from '../../src/core/contracts/report.ts';
+import { reportSchema } from '../../src/manifests/report-schema.ts';
+import { imgopt } from '../support/cli.ts';
+import { fixturePath } from '../support/fixtures.ts';
+import { temporaryFolder } from '../support/temp.ts';
+
+const ARTIFACT = fixturePath('debian-mini/debian-mini.qcow2');
+const folder = temporaryFolder();
+
+async function report(...flags: string[]): Promise<Report> {
+  const { code, stdout, stderr } = await imgopt(['analyze', ARTIFACT, '--json', ...flags]);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  return reportSchema.parse(JSON.parse(stdout));
+}
+
+describe('imgopt analyze: suggestions', () => {
+  test('their sum is what the totals say; safe ones come first', async () => {
+    const { suggestions, totals, hygiene } = await report();
+    expect(suggestions.length).toBeGreaterThan(0);
+    expect(totals.reclaimable).toBe(suggestions.reduce((sum, one) => sum + one.reclaimable, 0));
+    const order = suggestions.map(({ safety }) => ['safe', 'review', 'risky'].indexOf(safety));
+    expect(order).toEqual([...order].sort());
+    expect(hygiene).toEqual([]);
+  });
+
+  test('--rule and --not-rule choose; --profile publish adds hygiene', async () => {
+    const all = await report();
+    const rule = all.suggestions[0]!.rule;
+    expect((await report('--rule', rule)).suggestions.every((one) => one.rule === rule)).toBe(true);
+    expect((await report('--not-rule', rule)).suggestions.some((one) => one.rule === rule)).toBe(false);
+    const { hygiene } = await report('--profile', 'publish');
+    expect(hygiene.length).toBeGreaterThan(0);
+  });
+
+  test('an unknown rule is wrong usage and names the nearest', async () => {
+    const { code, stderr } = await imgopt(['analyze', ARTIFACT, '--rule', 'dpkg-odl']);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/^imgopt: IMGOPT_UNKNOWN_RULE: .*'dpkg-odl'; did you mean 'dpkg-old'\?/);
+  });
+
+  test('--emit prints the script alone, or writes it beside a report', async () => {
+    const alone = await imgopt(['analyze', ARTIFACT, '--emit', 'shell', '--safety', 'risky']);
+    expect(alone.stdout).toMatch(/^#!\/bin\/sh\n# imgopt /);
+    expect(alone.stdout).not.toContain('What could be removed');
+    const paths = [join(folder, 'report.json'), join(folder, 'cleanup.sh')] as const;
+    const both = await imgopt(
+      [
+        'analyze',
+        ARTIFACT,
+        '--format',
+        'json',
+        '--output',
+        paths[0],
+        '--emit',
+        'shell',
+        '--safety',
+        'risky',
+      ].concat('--output', paths[1]),
+    );
+    expect({ code: both.code, stdout: both.stdout }).toEqual({ code: 0, stdout: '' });
+    expect(readFileSync(paths[1], 'utf8')).toBe(alone.stdout);
+    expect(() => reportSchema.parse(JSON.parse(readFileSync(paths[0], 'utf8')))).not.toThrow();
+  });
+
+  test('--what-if tells what goes with a path', async () => {
+    const { suggestions } = await report('--what-if', '/usr/share');
+    expect(suggestions).toHaveLength(1);
+    expect(suggestions[0]).toMatchObject({ rule: 'what-if', title: '/usr/share' });
+    const refused = await imgopt(['analyze', ARTIFACT, '--what-if', 'no-such-package']);
+    expect(refused.code).toBe(2);
+  });
+});
