@@ -24,6 +24,7 @@ const LAYERS: readonly { path: string; peers?: true; packages: readonly string[]
   { path: 'optimize', packages: ['tar-stream'] },
   { path: 'reporters', packages: ['cli-table3', 'string-width'] },
   { path: 'registry.ts', packages: [] },
+  { path: 'writers.ts', packages: [] },
   { path: 'cli', packages: ['@oclif/core'] },
   { path: 'commands', packages: 'any' },
 ];

@@ -5,7 +5,8 @@
 import { availableParallelism } from 'node:os';
 import { Command, Flags } from '@oclif/core';
 import { DiagnosticLog, RunContext } from '../core/context.ts';
-import type { Contribution, Drivers } from '../core/contracts/registry.ts';
+import type { Contribution, Registry } from '../core/contracts/registry.ts';
+import type { ImageWriter } from '../core/contracts/writer.ts';
 import { EXIT } from '../core/errors.ts';
 import { failureJson, failureLine, toFailure, wantsStack } from './errors.ts';
 import { createProgress, progressMode } from './progress.ts';
@@ -88,8 +89,9 @@ export abstract class BaseCommand extends Command {
   /**
    * Built-in drivers and what plugins contribute through the hook `imgopt:contribute`. oclif swallows what a hook
    * throws; here it is shown, and the rest goes on without that plugin.
+   * @param writers the built-in writers, for commands that write images
    */
-  protected async drivers(): Promise<Drivers> {
+  protected async drivers(writers: readonly ImageWriter[] = []): Promise<Registry> {
     const [{ createRegistry }, { successes, failures }] = await Promise.all([
       import('../registry.ts'),
       this.config.runHook('imgopt:contribute', {}),
@@ -102,6 +104,7 @@ export abstract class BaseCommand extends Command {
     }
     return createRegistry(
       successes.map(({ plugin, result }) => ({ owner: plugin.name, contribution: result as Contribution })),
+      writers,
     );
   }
 

@@ -82,15 +82,19 @@ export default class Analyze extends BaseCommand {
     }),
   };
 
+  private async writeFile(path: string, text: Iterable<string>, force: boolean): Promise<void> {
+    const { writeTextFile } = await import('../cli/output-file.ts');
+    await writeTextFile(path, text, { force, signal: this.signal });
+  }
+
   async run(): Promise<Report> {
     const { args, flags } = await this.parse(Analyze);
-    const [{ planOutputs }, { assertWritable, writeTextFile }] = await Promise.all([
-      import('../cli/outputs.ts'),
-      import('../cli/output-file.ts'),
-    ]);
+    const { planOutputs } = await import('../cli/outputs.ts');
     const formats = [...(flags.format ?? []), ...(flags.emit === undefined ? [] : [EMITTED])];
     const plans = planOutputs(formats, flags.output ?? [], this.jsonEnabled());
-    for (const { path } of plans) if (path !== null) await assertWritable(path, flags.force);
+    for (const { path } of plans) {
+      if (path !== null) await (await import('../cli/output-file.ts')).assertWritable(path, flags.force);
+    }
     const [{ inspect }, drivers, { createReport }, { analyzeBooks }, { advise, assertRules }] =
       await Promise.all([
         import('../inspect/inspect.ts'),
@@ -141,7 +145,7 @@ export default class Analyze extends BaseCommand {
             version: this.config.version,
           });
           if (path === null) await this.print(script);
-          else await writeTextFile(path, [script], { force: flags.force, signal: this.signal });
+          else await this.writeFile(path, [script], flags.force);
           continue;
         }
         const reporter = await loadReporter(format);
@@ -149,7 +153,7 @@ export default class Analyze extends BaseCommand {
         const options = { columns, color: color && path === null, top: flags.top, inspection };
         const text = reporter.render(report, options);
         if (path === null) await this.print(text);
-        else await writeTextFile(path, text, { force: flags.force, signal: this.signal });
+        else await this.writeFile(path, text, flags.force);
       }
       if (report.diagnostics.some((one) => one.severity === 'error')) process.exitCode = EXIT.unreadable;
       return report;

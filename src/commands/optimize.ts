@@ -95,10 +95,10 @@ export default class Optimize extends BaseCommand {
     ) {
       throw usage('BMAP_NEEDS_RAW', '--bmap goes with a raw output file', { advice: 'add --to raw' });
     }
-    const [{ optimize }, { createRegistry }, { renderBooks }, streams, { assertCreatable }] =
+    const [{ optimize }, { BUILT_IN_WRITERS }, { renderBooks }, streams, { assertCreatable }] =
       await Promise.all([
         import('../optimize/optimize.ts'),
-        import('../registry.ts'),
+        import('../writers.ts'),
         import('../reporters/optimize-books.ts'),
         import('../cli/streams.ts'),
         import('../core/output-file.ts'),
@@ -118,7 +118,7 @@ export default class Optimize extends BaseCommand {
     }
     if (flags.bmap !== undefined) await assertCreatable(flags.bmap, flags.force);
     const context = this.createContext({ ...flags, threads: flags.threads ?? availableParallelism() });
-    const registry = createRegistry();
+    const registry = await this.drivers(BUILT_IN_WRITERS);
     const { bmap } = flags;
     const result = await optimize(
       args.artifact,

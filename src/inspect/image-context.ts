@@ -5,7 +5,8 @@
  */
 import { realpath } from 'node:fs/promises';
 import { dirname, isAbsolute, relative, resolve, sep } from 'node:path';
-import { openCompressedSource } from '../compressors/source.ts';
+import { hasCompressedMagic } from '../compressors/magic.ts';
+import type { CompressedSource } from '../compressors/source.ts';
 import { RunContext } from '../core/context.ts';
 import type { Disk, ImageContext, ImageFile, ImageFormat, OpenedFile } from '../core/contracts/disk.ts';
 import type { BlockSource } from '../core/contracts/source.ts';
@@ -150,6 +151,15 @@ async function openDiskAt(path: string, outer: RunContext, frame: Frame, formatN
   return format.open(source, new HostImageContext(outer, file, frame));
 }
 
+/** What a compressed file holds; undefined when it is not compressed. */
+async function openInside(source: BlockSource, context: RunContext): Promise<CompressedSource | undefined> {
+  const magic = new Uint8Array(Math.min(4, source.size));
+  await source.read(magic, 0);
+  if (!hasCompressedMagic(magic)) return undefined;
+  const { openCompressedSource } = await import('../compressors/source.ts');
+  return openCompressedSource(source, context);
+}
+
 export interface OpenedArtifact {
   readonly disk: Disk;
   /** The bytes of the file that the user named, decompressed when it is compressed. */
@@ -179,7 +189,7 @@ export async function openArtifact(
     const frame: Frame = { rules, cages, chain: [real], opened };
     const inner = context.at(path);
     // A compressed image is read through its compression; everything further in sees only the bytes inside.
-    const inside = await locate(path, () => openCompressedSource(source, inner));
+    const inside = await locate(path, () => openInside(source, inner));
     if (inside !== undefined) opened.unshift(inside);
     const bytes = inside ?? source;
     const { format, resembles } = await detectFormat(bytes, rules.formats);

@@ -9,7 +9,7 @@
  * Node offers no SEEK_HOLE, so where a sparse file has its holes is not known here: `extents()` calls all of it
  * data, and only `stat`'s block count says how much the host really allocates.
  */
-import { readSync, read as readCallback } from 'node:fs';
+import { read as readCallback, readSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import type { BlockExtent, BlockSource } from '../core/contracts/source.ts';
 import { corrupt, ImgoptError, system, unreadable } from '../core/errors.ts';

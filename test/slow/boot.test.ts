@@ -8,6 +8,7 @@ import { join, resolve } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import type { ImageCompression } from '../../src/core/contracts/writer.ts';
 import { createRegistry } from '../../src/registry.ts';
+import { BUILT_IN_WRITERS } from '../../src/writers.ts';
 import { run } from '../support/optimize.ts';
 import { temporaryFolder } from '../support/temp.ts';
 import { describeWithTools, findTool, runTool } from '../support/tools.ts';
@@ -66,7 +67,10 @@ describeWithTools(['qemu-system-x86_64', 'qemu-img', 'mmdebstrap', 'mke2fs'], 'b
     return text();
   }
 
-  const cases: { to: string; compression: ImageCompression }[] = createRegistry().writers.flatMap((writer) =>
+  const cases: { to: string; compression: ImageCompression }[] = createRegistry(
+    [],
+    BUILT_IN_WRITERS,
+  ).writers.flatMap((writer) =>
     writer.compressions
       .filter((compression) => writer.format !== 'raw' || compression === 'none')
       .map((compression) => ({ to: writer.format, compression })),

@@ -386,7 +386,9 @@ describeWithTools(
         }
         expect(differences(found, mapped(truth.entries, everything))).toEqual([]);
         const owned = new Map<string, Set<string>>();
-        for (const one of inspection.packages) {
+        // Python's own database knows some of the same files; dpkg-query does not know it.
+        const packages = inspection.packages.filter((one) => one.manager === 'dpkg');
+        for (const one of packages) {
           for (const entry of one.entries) {
             const place = inspection.pathOf(entry);
             owned.set(place, (owned.get(place) ?? new Set()).add(`${one.name}:${one.architecture}`));
@@ -424,13 +426,17 @@ describeWithTools(
         files: others.length,
         directories: [...inodes.values()].filter((one) => one.type === 'd').length,
       });
+      // Python's packages own what it compiled when dpkg had installed them.
+      const otherManagers = report.packages.filter((one) => one.manager !== 'dpkg').map(({ name }) => name);
       const found = new Map<number, string>();
       for (const file of report.files.filter((one) => one.filesystem === root.index)) {
         const one = entries.get(file.path)!;
         found.set(one.inode, `${file.size} ${file.allocated} ${file.links}`);
         const names = [...(owners.get(file.path) ?? [])].map((name) => name.split(':')[0]!);
         if (names.length > 0) expect(names, file.path).toContain(file.package);
-        else if (one.links === 1) expect(file.package, file.path).toBe(null);
+        else if (one.links === 1 && file.package !== null) {
+          expect(otherManagers, file.path).toContain(file.package);
+        }
       }
       const expected = others.map(
         (one) => [one.inode, `${one.size} ${one.allocated} ${one.links}`] as [number, string],
@@ -457,7 +463,8 @@ describeWithTools(
         }
       }
       const sum = (list: Iterable<number>): number => [...list].reduce((total, one) => total + one, 0);
-      for (const one of report.packages) {
+      const packages = report.packages.filter((one) => one.manager === 'dpkg');
+      for (const one of packages) {
         const key = `${one.name}:${one.architecture}`;
         const files = [...(own.get(key)?.values() ?? [])];
         const allocated = sum(new Map(files.map((file) => [file.inode, file.allocated])).values());
@@ -468,8 +475,9 @@ describeWithTools(
           allocated,
         });
       }
-      expect(report.totals.packaged).toBe(sum(packaged.values()));
-      expect(shared.size).toBeLessThan(report.packages.length / 4);
+      expect(sum(packages.map((one) => one.allocated))).toBe(sum(packaged.values()));
+      expect(report.totals.packaged).toBe(sum(report.packages.map((one) => one.allocated)));
+      expect(shared.size).toBeLessThan(packages.length / 4);
     }
 
     /** All that is checked of one image; returns its reports, for comparing. */
@@ -499,7 +507,7 @@ describeWithTools(
       rows.push({
         image,
         ...counts,
-        packages: deep.packages.length,
+        packages: deep.packages.filter((one) => one.manager === 'dpkg').length,
         usedBlocks: root.used! / truth.dump.blockSize,
         unusedBlocks: root.unused! / truth.dump.blockSize,
         stale: root.stale!,
@@ -546,7 +554,7 @@ describeWithTools(
       });
       expect(reports.deep.artifact.backing.map((one) => basename(one.path))).toEqual(variant.backing ?? []);
       for (const depth of ['shallow', 'deep'] as const) {
-        expect(sections(reports[depth]), depth).toEqual(sections(reference[depth]));
+        expect(sectionDifferences(reports[depth], reference[depth]), depth).toEqual([]);
       }
       rmSync(place, { recursive: true });
     }
@@ -593,10 +601,33 @@ function keyed<V>(map: ReadonlyMap<number, V>): Map<string, V> {
   return new Map([...map].map(([key, value]) => [`inode ${key}`, value]));
 }
 
-/** A report but for what is the artifact's own, by section; long sections as text, which compares quickly. */
+/**
+ * A report but for what is the artifact's own, by section; long sections as text, which compares quickly. Of the
+ * suggestions, those of the family `disk` are about the artifact: what it would save there depends on its format.
+ */
 function sections({ artifact, books, diagnostics, ...rest }: Report): Record<string, string> {
   const said = diagnostics.map(({ where, ...one }) => one);
+  const own = rest.suggestions.filter(({ family }) => family === 'disk');
+  const suggestions = rest.suggestions.filter(({ family }) => family !== 'disk');
+  const reclaimable = own.reduce((left, one) => left - one.reclaimable, rest.totals.reclaimable);
+  const totals = { ...rest.totals, reclaimable };
   return Object.fromEntries(
-    Object.entries({ ...rest, said }).map(([name, value]) => [name, JSON.stringify(value)]),
+    Object.entries({ ...rest, suggestions, totals, said }).map(([name, value]) => [
+      name,
+      JSON.stringify(value),
+    ]),
   );
+}
+
+/** Names of the sections that differ, with the place and what stands there. */
+function sectionDifferences(actual: Report, expected: Report): string[] {
+  const [found, wanted] = [sections(actual), sections(expected)];
+  return Object.keys({ ...found, ...wanted }).flatMap((name) => {
+    const [one = '', other = ''] = [found[name], wanted[name]];
+    if (one === other) return [];
+    let at = 0;
+    while (at < one.length && one[at] === other[at]) at++;
+    const around = (text: string): string => text.slice(Math.max(0, at - 60), at + 120);
+    return [`${name}: …${around(one)}…, not …${around(other)}…`];
+  });
 }

@@ -16,6 +16,7 @@ import { DiagnosticLog, RunContext } from '../../src/core/context.ts';
 import type { OptimizeResult } from '../../src/optimize/books.ts';
 import { type OptimizeOptions, optimize } from '../../src/optimize/optimize.ts';
 import { createRegistry } from '../../src/registry.ts';
+import { BUILT_IN_WRITERS } from '../../src/writers.ts';
 import { runTool, runToolSync } from './tools.ts';
 
 export const MiB = 1024 * 1024;
@@ -39,7 +40,7 @@ export function run(
   output: string | null,
   { threads = 2, signal, ...rest }: Overrides = {},
 ): Promise<OptimizeResult> {
-  const registry = createRegistry();
+  const registry = createRegistry([], BUILT_IN_WRITERS);
   return optimize(
     input,
     {

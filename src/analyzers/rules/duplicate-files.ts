@@ -1,5 +1,4 @@
 /** Files with the same content, found by size and then by hash. Only --deep reads them. */
-import { createHash } from 'node:crypto';
 import type { Finding, RemovalRule } from '../../core/contracts/rule.ts';
 import { isArtifactError } from '../../core/errors.ts';
 import { FILE_TYPE } from '../../core/file-table.ts';
@@ -45,7 +44,7 @@ export const duplicateFiles: RemovalRule = {
         try {
           const source = await filesystem?.open(table.inode[entry]!);
           if (source === undefined) continue;
-          const hash = createHash('sha256');
+          const hash = process.getBuiltinModule('node:crypto').createHash('sha256');
           const buffer = new Uint8Array(Math.min(PIECE_BYTES, source.size));
           for (let at = 0; at < source.size; at += PIECE_BYTES) {
             const piece = buffer.subarray(0, Math.min(PIECE_BYTES, source.size - at));

@@ -1,5 +1,4 @@
 /** Filesystems of Windows, Apple and optical discs. */
-import { createHash } from 'node:crypto';
 import { recogniser, Window } from './window.ts';
 
 /** NTFS: the label is an attribute of the fourth file record, when that lies near enough. */
@@ -104,7 +103,13 @@ function appleUuid(at: Window, offset: number): string | null {
   if (id === undefined || id.every((byte) => byte === 0)) return null;
   let digest: Buffer;
   try {
-    digest = createHash('md5').update(APPLE_NAMESPACE).update(id).digest();
+    // Loaded here: every run probes, hardly any meets HFS.
+    digest = process
+      .getBuiltinModule('node:crypto')
+      .createHash('md5')
+      .update(APPLE_NAMESPACE)
+      .update(id)
+      .digest();
   } catch {
     return null; // a Node in FIPS mode has no MD5
   }
