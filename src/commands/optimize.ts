@@ -30,7 +30,10 @@ export default class Optimize extends BaseCommand {
       summary: 'Output file; - is standard output, where the format allows it.',
       helpValue: 'PATH',
     }),
-    to: Flags.string({ summary: "Format of the output (default: the input's).", helpValue: 'FORMAT' }),
+    to: Flags.string({
+      summary: "Format of the output: qcow2, raw, vmdk, vhd, vdi (default: the input's).",
+      helpValue: 'FORMAT',
+    }),
     subformat: Flags.string({ summary: 'Variant of the format.', helpValue: 'NAME' }),
     compress: Flags.string({
       summary: "Compression (default: the format's; raw takes zstd or gzip for the whole file).",

@@ -201,7 +201,7 @@ function chooseWriter(
   inspection: Inspection,
   options: OptimizeOptions,
 ): { writer: ImageWriter; writerOptions: WriterOptions & { tally: WriteTally } } {
-  const wanted = options.to ?? inspection.artifact.format;
+  const wanted = options.to === 'vhd' ? 'vpc' : (options.to ?? inspection.artifact.format);
   const writer = options.writers.find(({ format }) => format === wanted);
   if (writer === undefined) {
     throw usage('NO_WRITER', `imgopt does not write ${wanted}`, {

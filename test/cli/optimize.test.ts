@@ -194,3 +194,18 @@ describe('optimize', () => {
     expectFiles();
   });
 });
+
+test('--to vhd writes what qemu-img calls vpc', async () => {
+  const { code, stderr } = await imgopt([
+    'optimize',
+    input,
+    '-o',
+    join(folder, 'out.vhd'),
+    '--to',
+    'vhd',
+    '--quiet',
+  ]);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  const written = readFileSync(join(folder, 'out.vhd'));
+  expect(written.subarray(-512, -504).toString('latin1')).toBe('conectix');
+});
