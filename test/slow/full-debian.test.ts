@@ -405,8 +405,9 @@ describeWithTools(
 
     async function reportOf(path: string, flags: readonly string[]): Promise<Report> {
       const { code, stdout, stderr } = await imgopt(['analyze', path, '--json', '--top', '0', ...flags]);
-      expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-      const report = JSON.parse(stdout) as Report;
+      const report = JSON.parse(stdout) as Report & { error?: unknown };
+      const errors = [report.error, ...(report.diagnostics ?? [])].filter((one) => one !== undefined);
+      expect({ code, stderr, errors }).toEqual({ code: 0, stderr: '', errors: [] });
       expect(validate(report), JSON.stringify(validate.errors?.slice(0, 5))).toBe(true);
       return report;
     }
