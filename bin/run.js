@@ -16,11 +16,5 @@ process.env.UV_THREADPOOL_SIZE ??= String(Math.max(4, availableParallelism()));
 // Compiled code of our own and of oclif is kept between runs; saves about a third of the start-up time.
 (await import('node:module')).enableCompileCache?.();
 
-// Most runs end within half a second, and optimizing code that will not run again costs them a fifth of their time
-// (0.67 s → 0.54 s for a Debian system); longer ones get the optimizing compiler back.
-const { setFlagsFromString } = await import('node:v8');
-setFlagsFromString('--no-opt');
-setTimeout(() => setFlagsFromString('--opt'), 600).unref();
-
 const { main } = await import('../dist/bundle/cli/main.js');
 await main(import.meta.url);
