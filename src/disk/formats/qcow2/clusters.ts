@@ -112,9 +112,13 @@ export class CompressedClusters {
       else waiting.push(running.then((cluster) => copyTo(want, cluster)));
     }
     if (fresh.length > 0) {
-      const start = fresh[0]!.host;
-      let end = start;
-      for (const want of fresh) end = Math.max(end, want.host + want.packed);
+      // Clusters need not lie in the guest's order, and the group's first may be in flight elsewhere.
+      let start = Number.POSITIVE_INFINITY;
+      let end = 0;
+      for (const want of fresh) {
+        start = Math.min(start, want.host);
+        end = Math.max(end, want.host + want.packed);
+      }
       const bytes = new Uint8Array(end - start);
       const reading = this.file.read(bytes, start);
       for (const want of fresh) waiting.push(this.decodeWant(want, bytes, start, reading));
