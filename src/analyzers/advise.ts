@@ -1,6 +1,6 @@
 /** Rules chosen, run and resolved: what `imgopt analyze` says could go, and what must not be published. */
 import type { Inspection } from '../core/contracts/inspection.ts';
-import type { Books, HygieneSection } from '../core/contracts/report.ts';
+import type { HygieneSection, MeasuredBooks } from '../core/contracts/report.ts';
 import type { HygieneRule, RemovalRule, RuleOptions } from '../core/contracts/rule.ts';
 import { usage } from '../core/errors.ts';
 import { HYGIENE_RULES, REMOVAL_RULES } from './rules/index.ts';
@@ -8,7 +8,7 @@ import { checkHygiene, NO_OPTIONS, prepareRules, type Resolved, type RuleRun, su
 import { whatIf } from './what-if.ts';
 
 export interface AdviceOptions {
-  readonly books: Books;
+  readonly books: MeasuredBooks;
   readonly rules?: RuleOptions;
   /** Ids of the only rules to run; all when empty. */
   readonly only?: readonly string[];

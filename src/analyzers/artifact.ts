@@ -1,8 +1,8 @@
 /** The artifact's own section. */
 import type { Inspection } from '../core/contracts/inspection.ts';
-import type { ArtifactSection } from '../core/contracts/report.ts';
+import type { MeasuredReport } from '../core/contracts/report.ts';
 
-export function analyzeArtifact({ artifact }: Inspection): ArtifactSection {
+export function analyzeArtifact({ artifact }: Inspection): MeasuredReport['artifact'] {
   return {
     path: artifact.path,
     format: artifact.format,

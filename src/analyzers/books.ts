@@ -16,7 +16,7 @@
  * sparse on the host (preallocated, say), so that less is allocated than the map adds up to.
  */
 import type { Inspection } from '../core/contracts/inspection.ts';
-import type { BookEntry, Books, Evidence } from '../core/contracts/report.ts';
+import type { Evidence, MeasuredBooks } from '../core/contracts/report.ts';
 import type { BlockExtent } from '../core/contracts/source.ts';
 import { type ImgoptError, isArtifactError } from '../core/errors.ts';
 import { ExtentSet } from '../core/extents.ts';
@@ -137,7 +137,7 @@ export interface BalanceInput {
 }
 
 /** Makes the classes explain exactly `allocated`; see the head of this module. */
-export function balance(stored: StoredByClass, input: BalanceInput): Books {
+export function balance(stored: StoredByClass, input: BalanceInput): MeasuredBooks {
   const bytes = Float64Array.from(stored.bytes);
   const evidence: Evidence[] = stored.isShared.map((shared) => (shared ? 'estimated' : 'measured'));
   bytes[NUMBER_OF.other]! += input.snapshotBytes;
@@ -161,7 +161,7 @@ export function balance(stored: StoredByClass, input: BalanceInput): Books {
   if (bytes[NUMBER_OF.stale]! > 0 && !input.staleIsMeasured) evidence[NUMBER_OF.stale] = 'estimated';
   if (!input.unusedIsKnown) evidence[NUMBER_OF.files] = 'estimated';
   if (!input.isMapWhole) evidence.fill('estimated');
-  const entry = (name: BookName): BookEntry => {
+  const entry = (name: BookName): MeasuredBooks[BookName] => {
     const number = NUMBER_OF[name];
     const isUnknown =
       (name === 'other' && !input.isMapWhole) ||
@@ -199,7 +199,7 @@ export async function analyzeBooks(
   inspection: Inspection,
   measured?: StaleMeasurement,
   onDamage?: (error: ImgoptError) => void,
-): Promise<Books> {
+): Promise<MeasuredBooks> {
   const { artifact, disk, filesystems } = inspection;
   const map = classMap(layersOf(inspection, measured), disk.source.size);
   const read = filesystems.filter(isRead);

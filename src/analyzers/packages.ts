@@ -1,12 +1,12 @@
 /** Packages by what their files really occupy, and who needs them. */
 import type { Inspection } from '../core/contracts/inspection.ts';
 import type { Package } from '../core/contracts/package.ts';
-import type { PackageSection } from '../core/contracts/report.ts';
+import type { MeasuredPackage } from '../core/contracts/report.ts';
 import { FILE_TYPE } from '../core/file-table.ts';
 import { compareText } from '../core/text.ts';
 import { ownershipOf } from './ownership.ts';
 
-export function analyzePackages(inspection: Inspection): PackageSection[] {
+export function analyzePackages(inspection: Inspection): MeasuredPackage[] {
   const { table, packages } = inspection;
   const { owner } = ownershipOf(inspection);
   const allocated = new Float64Array(packages.length);
@@ -16,7 +16,7 @@ export function analyzePackages(inspection: Inspection): PackageSection[] {
   }
   const requiredBy = requirers(packages);
   return packages
-    .map((one, index): PackageSection => {
+    .map((one, index): MeasuredPackage => {
       let files = 0;
       for (const entry of one.entries) if (table.type[entry] !== FILE_TYPE.directory) files++;
       return {

@@ -2,7 +2,7 @@
 import { DiagnosticLog } from '../core/context.ts';
 import type { Diagnostic } from '../core/contracts/context.ts';
 import type { Inspection } from '../core/contracts/inspection.ts';
-import type { Books, HygieneSection, Report, Suggestion } from '../core/contracts/report.ts';
+import type { HygieneSection, MeasuredBooks, MeasuredReport, Suggestion } from '../core/contracts/report.ts';
 import { analyzeArtifact } from './artifact.ts';
 import { analyzeBooks } from './books.ts';
 import { analyzeDiagnostics } from './diagnostics.ts';
@@ -27,12 +27,12 @@ export interface ReportOptions {
   readonly diagnostics?: readonly Diagnostic[];
   readonly suggestions?: readonly Suggestion[];
   /** When they were worked out already. */
-  readonly books?: Books;
+  readonly books?: MeasuredBooks;
   readonly hygiene?: readonly HygieneSection[];
 }
 
 /** The report of an inspection. The same artifact and options give the same report. */
-export async function createReport(inspection: Inspection, options: ReportOptions): Promise<Report> {
+export async function createReport(inspection: Inspection, options: ReportOptions): Promise<MeasuredReport> {
   const { measured, suggestions = [], top } = options;
   const late = new DiagnosticLog();
   return {

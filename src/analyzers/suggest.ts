@@ -8,7 +8,7 @@
  * or that the boot needs, drop out of a finding (src/analyzers/graph.ts).
  */
 import type { Inspection } from '../core/contracts/inspection.ts';
-import type { Books, HygieneSection, Suggestion } from '../core/contracts/report.ts';
+import type { HygieneSection, MeasuredBooks, Suggestion } from '../core/contracts/report.ts';
 import type {
   Finding,
   GuestBoot,
@@ -33,7 +33,7 @@ export interface RuleRun {
   readonly files: InspectedFiles;
   readonly graph: DependencyGraph;
   readonly boot: GuestBoot;
-  readonly books: Books | null;
+  readonly books: MeasuredBooks | null;
   readonly options: RuleOptions;
 }
 
@@ -53,7 +53,7 @@ export const NO_OPTIONS: RuleOptions = { platform: null, parameters: {} };
 export async function prepareRules(
   inspection: Inspection,
   options: RuleOptions = NO_OPTIONS,
-  books: Books | null = null,
+  books: MeasuredBooks | null = null,
 ): Promise<RuleRun> {
   const files = new InspectedFiles(inspection);
   const boot = await readBoot(inspection, files);

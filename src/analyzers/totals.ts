@@ -1,10 +1,13 @@
 /** Sums over all filesystems, each file once. */
 import type { Inspection } from '../core/contracts/inspection.ts';
-import type { Suggestion, TotalsSection } from '../core/contracts/report.ts';
+import type { MeasuredReport, Suggestion } from '../core/contracts/report.ts';
 import { FILE_TYPE } from '../core/file-table.ts';
 import { ownershipOf } from './ownership.ts';
 
-export function analyzeTotals(inspection: Inspection, suggestions: readonly Suggestion[]): TotalsSection {
+export function analyzeTotals(
+  inspection: Inspection,
+  suggestions: readonly Suggestion[],
+): MeasuredReport['totals'] {
   const { table } = inspection;
   const { owner } = ownershipOf(inspection);
   let files = 0;

@@ -1,15 +1,25 @@
-import { realpath } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { Args, Flags } from '@oclif/core';
 import { PLATFORMS } from '../analyzers/families.ts';
 import { BaseCommand } from '../cli/base-command.ts';
-import type { Inspection } from '../core/contracts/inspection.ts';
 import type { Report } from '../core/contracts/report.ts';
 import { EXIT, usage } from '../core/errors.ts';
 import { loadReporter, REPORTER_NAMES } from '../reporters/index.ts';
 
 /** The word for the script of --emit among the outputs. */
 const EMITTED = 'emit';
+
+/** Flags whose question only an image can answer. */
+const IMAGE_ONLY = [
+  'deep',
+  'emit',
+  'rule',
+  'not-rule',
+  'what-if',
+  'profile',
+  'platform',
+  'follow-outside',
+] as const;
 
 export default class Analyze extends BaseCommand {
   static override summary = 'Explain where the bytes of a machine image are.';
@@ -26,7 +36,10 @@ export default class Analyze extends BaseCommand {
     '<%= config.bin %> <%= command.id %> disk.qcow2 --emit shell --safety review --not-rule toolchain > cleanup.sh',
   ];
   static override args = {
-    artifact: Args.string({ required: true, description: 'Path of the image: raw, qcow2 or VMDK.' }),
+    artifact: Args.string({
+      required: true,
+      description: 'Path of the image, or of a report that imgopt wrote.',
+    }),
   };
   static override flags = {
     top: Flags.integer({ summary: 'Length of the lists; 0 is all.', helpValue: 'N', min: 0, default: 20 }),
@@ -95,51 +108,32 @@ export default class Analyze extends BaseCommand {
     for (const { path } of plans) {
       if (path !== null) await (await import('../cli/output-file.ts')).assertWritable(path, flags.force);
     }
-    const [{ inspect }, drivers, { createReport }, { analyzeBooks }, { advise, assertRules }] =
-      await Promise.all([
-        import('../inspect/inspect.ts'),
-        this.drivers(),
-        import('../analyzers/report.ts'),
-        import('../analyzers/books.ts'),
-        import('../analyzers/advise.ts'),
-      ]);
-    assertRules([...(flags.rule ?? []), ...(flags['not-rule'] ?? [])]);
-    const context = this.createContext(flags);
-    const inspection = await inspect(args.artifact, context, {
-      drivers,
+    const { isIncomplete, openSubject } = await import('../cli/subject.ts');
+    const subject = await openSubject(args.artifact, this.createContext(flags), {
+      drivers: () => this.drivers(),
+      version: this.config.version,
+      top: flags.top,
+      deep: flags.deep,
       followOutside: flags['follow-outside'],
+      rules: { platform: flags.platform ?? null, parameters: {} },
+      only: flags.rule ?? [],
+      without: flags['not-rule'] ?? [],
+      publish: flags.profile === 'publish',
+      outputs: plans.flatMap(({ path }) => path ?? []),
+      imageOnly: IMAGE_ONLY.filter((name) => flags[name] !== undefined && flags[name] !== false).map(
+        (name) => `--${name}`,
+      ),
+      ...(flags['what-if'] === undefined
+        ? {}
+        : { whatIf: flags['what-if'].split(',').filter((one) => one !== '') }),
     });
     try {
-      for (const { path } of plans) if (path !== null) await assertNotInput(path, inspection);
-      const measured = flags.deep
-        ? await (await import('../analyzers/stale.ts')).measureStale(inspection, context)
-        : undefined;
-      const books = await analyzeBooks(inspection, measured, (error) => context.log.addError(error));
-      const advice = await advise(inspection, {
-        books,
-        rules: { platform: flags.platform ?? null, parameters: {} },
-        only: flags.rule ?? [],
-        without: flags['not-rule'] ?? [],
-        publish: flags.profile === 'publish',
-        deep: flags.deep,
-        ...(flags['what-if'] === undefined
-          ? {}
-          : { whatIf: flags['what-if'].split(',').filter((one) => one !== '') }),
-      });
-      const report = await createReport(inspection, {
-        books,
-        suggestions: advice.resolved.map(({ suggestion }) => suggestion),
-        hygiene: advice.hygiene,
-        version: this.config.version,
-        top: flags.top,
-        diagnostics: context.log.list(),
-        ...(measured === undefined ? {} : { measured }),
-      });
+      const { report, inspection, advice } = subject;
       const { columns, color } = this.terminal(flags);
       for (const { format, path } of plans) {
         if (format === EMITTED) {
           const { emit } = await import('../analyzers/emit.ts');
-          const script = emit(flags.emit!, advice.resolved, inspection.packages, {
+          const script = emit(flags.emit!, advice!.resolved, inspection!.packages, {
             safety: flags.safety,
             artifact: basename(args.artifact),
             version: this.config.version,
@@ -155,21 +149,10 @@ export default class Analyze extends BaseCommand {
         if (path === null) await this.print(text);
         else await this.writeFile(path, text, flags.force);
       }
-      if (report.diagnostics.some((one) => one.severity === 'error')) process.exitCode = EXIT.unreadable;
+      if (isIncomplete(report)) process.exitCode = EXIT.unreadable;
       return report;
     } finally {
-      await inspection.close();
-    }
-  }
-}
-
-/** The input is never changed, `--force` or not. */
-async function assertNotInput(path: string, inspection: Inspection): Promise<void> {
-  const real = await realpath(path).catch(() => undefined);
-  if (real === undefined) return;
-  for (const file of inspection.disk.files) {
-    if ((await realpath(file.path).catch(() => file.path)) === real) {
-      throw usage('OUTPUT_IS_INPUT', `--output ${path} is a file of the artifact itself`);
+      await subject.close();
     }
   }
 }

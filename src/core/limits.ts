@@ -123,3 +123,6 @@ export const MAX_RULE_TEXT_BYTES = 4 * MiB;
 
 /** A zstd frame up to this content size is decoded to read a part of it: imgopt's own with --long 27 are 128 MiB. */
 export const MAX_RANDOM_ACCESS_FRAME_BYTES = 128 * MiB;
+
+/** A manifest (package list, SBOM, saved report), read whole: syft's of a large image is 100 MB, and JSON costs five times its text. */
+export const MAX_MANIFEST_BYTES = 256 * MiB;

@@ -10,6 +10,19 @@ export function decodeUtf8(bytes: Uint8Array): string {
   return decoder.decode(bytes);
 }
 
+/** True for what text files consist of: printable UTF-8 and white space, as far as the first 4 KiB show. */
+export function looksLikeText(bytes: Uint8Array): boolean {
+  const sample = bytes.subarray(0, 4096);
+  for (const byte of sample)
+    if (byte < 9 || (byte > 13 && byte < 32 && byte !== 27) || byte === 127) return false;
+  try {
+    new TextDecoder('utf-8', { fatal: true }).decode(sample, { stream: true });
+    return true;
+  } catch {
+    return false; // not UTF-8: no text to us
+  }
+}
+
 /** A fixed-size field of ASCII or UTF-8 text, up to its first NUL, without trailing blanks. */
 export function decodeField(bytes: Uint8Array): string {
   const end = bytes.indexOf(0);

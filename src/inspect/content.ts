@@ -3,6 +3,7 @@
  * format'. Images and archives that imgopt knows of are recognised by drivers (src/disk/formats/recognised).
  */
 import type { ProbeInput } from '../core/contracts/disk.ts';
+import { looksLikeText } from '../core/text.ts';
 
 export interface Content {
   readonly name: string;
@@ -27,19 +28,6 @@ function startsWith(bytes: Uint8Array, magic: string): boolean {
   if (bytes.length < magic.length) return false;
   for (let i = 0; i < magic.length; i++) if (bytes[i] !== magic.charCodeAt(i)) return false;
   return true;
-}
-
-/** Printable ASCII, white space and UTF-8 continuation: what text files consist of. */
-function looksLikeText(bytes: Uint8Array): boolean {
-  const sample = bytes.subarray(0, 4096);
-  for (const byte of sample)
-    if (byte < 9 || (byte > 13 && byte < 32 && byte !== 27) || byte === 127) return false;
-  try {
-    new TextDecoder('utf-8', { fatal: true }).decode(sample, { stream: true });
-    return true;
-  } catch {
-    return false; // not UTF-8: no text to us
-  }
 }
 
 /** Shannon entropy in bits per byte. */

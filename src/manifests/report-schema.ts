@@ -19,16 +19,16 @@ const evidence = z
   .enum(['measured', 'estimated', 'unknown'])
   .describe('measured: counted; estimated: bounded or shared out; unknown: not read.');
 
-const book = z.object({ bytes, evidence });
+const book = z.object({ bytes: bytes.nullable(), evidence });
 
 const artifact = z
   .object({
     path: z.string(),
-    format: z.string().describe("qemu-img's name."),
+    format: z.string().describe("qemu-img's name; what the manifest is when it stands for the artifact."),
     formatDetails: z.record(z.string(), json).describe('What the format says of itself; differs by format.'),
-    fileSize: bytes.describe("Bytes of the artifact's own files."),
-    allocated: bytes.describe("Bytes that the host allocates for the artifact's own files."),
-    virtualSize: bytes.describe('Bytes that the guest sees.'),
+    fileSize: bytes.nullable().describe("Bytes of the artifact's own files; null from a manifest."),
+    allocated: bytes.nullable().describe("Bytes that the host allocates for the artifact's own files."),
+    virtualSize: bytes.nullable().describe('Bytes that the guest sees.'),
     backing: z
       .array(z.object({ path: z.string(), format: z.string(), fileSize: bytes, allocated: bytes }))
       .describe('Backing files, from the top down; their bytes are not counted as the artifact’s.'),
@@ -73,7 +73,9 @@ const books = z
     unread: book.describe('Volumes that imgopt does not read.'),
     other: book.describe('Gaps between volumes, boot loader, swap, internal snapshots, stored zeros.'),
   })
-  .describe('Bytes of the artifact by what they are for; their sum is artifact.allocated.');
+  .describe(
+    'Bytes of the artifact by what they are for; their sum is artifact.allocated. Null from a manifest.',
+  );
 
 const os = z.object({
   id: z.string().describe("os-release's ID."),
@@ -84,25 +86,25 @@ const os = z.object({
 
 const totals = z
   .object({
-    files: count.describe('Neither directory nor symbolic link; hard links once.'),
-    directories: count,
-    symlinks: count,
-    size: bytes.describe('Apparent size of everything but directories.'),
-    allocated: bytes.describe('packaged + unpackaged'),
-    packaged: bytes,
-    unpackaged: bytes,
-    reclaimable: bytes.describe('Sum of all suggestions.'),
+    files: count.nullable().describe('Neither directory nor symbolic link; hard links once.'),
+    directories: count.nullable(),
+    symlinks: count.nullable(),
+    size: bytes.nullable().describe('Apparent size of everything but directories.'),
+    allocated: bytes.nullable().describe('packaged + unpackaged'),
+    packaged: bytes.nullable(),
+    unpackaged: bytes.nullable(),
+    reclaimable: bytes.nullable().describe('Sum of all suggestions.'),
   })
-  .describe('Over all filesystems that were read.');
+  .describe('Over all filesystems that were read; null from a manifest.');
 
 const packageEntry = z.object({
   manager: z.string(),
   name: z.string(),
-  version: z.string(),
+  version: z.string().describe('Empty where a list names none.'),
   architecture: z.string().nullable(),
   installedSize: bytes.nullable().describe('As the package database declares it.'),
-  allocated: bytes.describe("Measured over the package's own files; directories not counted."),
-  files: count.describe('Entries that it owns; directories not counted.'),
+  allocated: bytes.nullable().describe("Measured over the package's own files; directories not counted."),
+  files: count.nullable().describe('Entries that it owns; directories not counted.'),
   automatic: z.boolean().nullable().describe('Installed only because something needs it.'),
   requiredBy: z.array(z.string()).describe('Installed packages that require it or what it provides.'),
   state: z.string().nullable().describe("The manager's word when it is not simply installed."),
@@ -179,7 +181,9 @@ export const reportSchema = z
     hygiene: z.array(hygiene).default([]).describe('What should not be published; --profile publish.'),
     diagnostics: z.array(diagnostic),
   })
-  .describe('imgopt report: sizes are bytes, lists are sorted by allocated, largest first, ties by name.');
+  .describe(
+    'imgopt report: sizes are bytes, lists are sorted by allocated, largest first, ties by name; what was not measured is null.',
+  );
 
 /** The published JSON Schema (draft 2020-12). */
 export function reportJsonSchema(): Record<string, unknown> {

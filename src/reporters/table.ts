@@ -9,14 +9,18 @@ import type {
   Books,
   DiagnosticSection,
   FilesystemSection,
+  MeasuredReport,
   PartitionSection,
   Report,
 } from '../core/contracts/report.ts';
 import type { Reporter, ReporterOptions } from '../core/contracts/reporter.ts';
+import { isMeasured } from '../core/report.ts';
 import { formatShare, formatSize } from '../core/size.ts';
 import { escapeName } from '../core/text.ts';
+import { manifestHeadline, manifestPackages } from './manifest-table.ts';
+import { count, type Page, shown, title } from './page.ts';
 import { partitionTypeName } from './partition-types.ts';
-import { bar, type Column, renderTable, type Style, styleFor, wrap } from './text-table.ts';
+import { bar, type Column, renderTable, styleFor, wrap } from './text-table.ts';
 
 /** Wider lines are harder to follow with the eye than they are useful. */
 const MAX_WIDTH = 180;
@@ -24,51 +28,46 @@ const MIN_WIDTH = 40;
 /** What could be removed is what people came for: this many lines even of a short report. */
 const MIN_SUGGESTIONS = 20;
 
-interface Page {
-  readonly report: Report;
-  readonly width: number;
-  readonly top: number;
-  readonly style: Style;
-}
-
-/** 31204 as `31,204`; toLocaleString would load ICU's data for it. */
-const count = (value: number): string => String(value).replace(/\B(?=(\d{3})+$)/g, ',');
-const shown = <T>(list: readonly T[], top: number): readonly T[] => (top > 0 ? list.slice(0, top) : list);
+/** A page whose report knows the artifact's bytes. */
+type ImagePage = Page<MeasuredReport>;
 
 export const tableReporter: Reporter = {
   name: 'table',
   mediaType: 'text/plain',
   extension: 'txt',
   *render(report: Report, options: ReporterOptions) {
-    const page: Page = {
-      report,
-      width: Math.min(MAX_WIDTH, Math.max(MIN_WIDTH, options.columns)),
-      top: options.top,
-      style: styleFor(options.color),
-    };
-    yield headline(page);
-    const sections = [
-      booksSection,
-      volumesSection,
-      packagesSection,
-      directoriesSection,
-      filesSection,
-      kindsSection,
-      suggestionsSection,
-      hygieneSection,
-      diagnosticsSection,
-    ];
-    for (const section of sections) {
-      const text = section(page);
-      if (text !== '') yield `\n${text}`;
+    const width = Math.min(MAX_WIDTH, Math.max(MIN_WIDTH, options.columns));
+    const frame = { width, top: options.top, style: styleFor(options.color) };
+    const sections = isMeasured(report)
+      ? imagePage({ report, ...frame })
+      : manifestPage({ report, ...frame });
+    let isFirst = true;
+    for (const text of sections) {
+      if (text === '') continue;
+      yield isFirst ? text : `\n${text}`;
+      isFirst = false;
     }
   },
 };
 
-/** A heading, with a note beside it where there is room. */
-function title({ style, width }: Page, text: string, note = ''): string {
-  const fits = note !== '' && text.length + 2 + note.length <= width;
-  return `${style.bold(text)}${fits ? style.dim(`  ${note}`) : ''}\n`;
+function* imagePage(page: ImagePage): Generator<string> {
+  yield headline(page);
+  yield booksSection(page);
+  yield volumesSection(page);
+  yield packagesSection(page);
+  yield directoriesSection(page);
+  yield filesSection(page);
+  yield kindsSection(page);
+  yield suggestionsSection(page);
+  yield hygieneSection(page);
+  yield diagnosticsSection(page);
+}
+
+/** Of what only a manifest tells: no bytes, no files. */
+function* manifestPage(page: Page): Generator<string> {
+  yield manifestHeadline(page);
+  yield manifestPackages(page);
+  yield diagnosticsSection(page);
 }
 
 const BOOK_WORDS: Record<keyof Books, string> = {
@@ -80,7 +79,7 @@ const BOOK_WORDS: Record<keyof Books, string> = {
 };
 
 /** One sentence on the artifact, one on the guest. */
-function headline({ report, width, style }: Page): string {
+function headline({ report, width, style }: ImagePage): string {
   const { artifact, books, totals } = report;
   const about = (entry: { bytes: number; evidence: string }): string =>
     `${entry.evidence === 'estimated' ? '≈ ' : ''}${formatSize(entry.bytes)}`;
@@ -113,7 +112,7 @@ function headline({ report, width, style }: Page): string {
   return `${lines.join('\n')}\n`;
 }
 
-function booksSection(page: Page): string {
+function booksSection(page: ImagePage): string {
   const { report, width, style } = page;
   const { allocated } = report.artifact;
   const names = Object.keys(BOOK_WORDS) as (keyof Books)[];
@@ -224,7 +223,7 @@ const note = (list: readonly unknown[], total: number | null, what: string): str
     : `${count(total)} ${what}`;
 };
 
-function packagesSection(page: Page): string {
+function packagesSection(page: ImagePage): string {
   const { report, width, style, top } = page;
   if (report.packages.length === 0) return '';
   const list = shown(report.packages, top);
@@ -272,7 +271,7 @@ function neededBy(names: readonly string[], width: number): string {
   return text;
 }
 
-function directoriesSection(page: Page): string {
+function directoriesSection(page: ImagePage): string {
   const { report, width, style } = page;
   const list = shown(report.directories, page.top);
   if (list.length === 0) return '';
@@ -302,7 +301,7 @@ function directoriesSection(page: Page): string {
   return `${heading}${table}\n`;
 }
 
-function filesSection(page: Page): string {
+function filesSection(page: ImagePage): string {
   const { report, width, style } = page;
   const list = shown(report.files, page.top);
   if (list.length === 0) return '';
@@ -326,7 +325,7 @@ function filesSection(page: Page): string {
   return `${title(page, 'Files', note(list, report.totals.files, 'in all'))}${table}\n`;
 }
 
-function kindsSection(page: Page): string {
+function kindsSection(page: ImagePage): string {
   const { report, width, style } = page;
   const list = shown(report.kinds, page.top);
   if (list.length === 0) return '';

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { copyFileSync, mkdtempSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { Report } from '../../src/core/contracts/report.ts';
+import type { MeasuredReport } from '../../src/core/contracts/report.ts';
 import { reportSchema } from '../../src/manifests/report-schema.ts';
 import { type CliResult, imgopt, ROOT } from '../support/cli.ts';
 import { fixturePath } from '../support/fixtures.ts';
@@ -14,11 +14,11 @@ const scratch = (): string => mkdtempSync(join(folder, 'run-'));
 
 describe('imgopt analyze', () => {
   let json: CliResult;
-  let report: Report;
+  let report: MeasuredReport;
 
   beforeAll(async () => {
     json = await imgopt(['analyze', ARTIFACT, '--json']);
-    report = JSON.parse(json.stdout) as Report;
+    report = JSON.parse(json.stdout) as MeasuredReport;
   });
 
   test('--json is the report and nothing else', () => {
@@ -49,17 +49,23 @@ describe('imgopt analyze', () => {
   });
 
   test('--top cuts the lists, 0 is all', async () => {
-    const three = JSON.parse((await imgopt(['analyze', ARTIFACT, '--json', '--top', '3'])).stdout) as Report;
+    const three = JSON.parse(
+      (await imgopt(['analyze', ARTIFACT, '--json', '--top', '3'])).stdout,
+    ) as MeasuredReport;
     expect([three.files.length, three.directories.length]).toEqual([3, 3]);
     expect(three.packages).toHaveLength(report.packages.length);
-    const all = JSON.parse((await imgopt(['analyze', ARTIFACT, '--json', '--top', '0'])).stdout) as Report;
+    const all = JSON.parse(
+      (await imgopt(['analyze', ARTIFACT, '--json', '--top', '0'])).stdout,
+    ) as MeasuredReport;
     expect(all.files).toHaveLength(all.totals.files);
     expect(all.directories).toHaveLength(all.totals.directories);
     expect(all.files.slice(0, 3)).toEqual(three.files);
   });
 
   test('--deep measures stale', async () => {
-    const deep = JSON.parse((await imgopt(['analyze', ARTIFACT, '--json', '--deep'])).stdout) as Report;
+    const deep = JSON.parse(
+      (await imgopt(['analyze', ARTIFACT, '--json', '--deep'])).stdout,
+    ) as MeasuredReport;
     for (const one of deep.filesystems) if (one.unused !== null) expect(one.stale).toBeTypeOf('number');
   });
 

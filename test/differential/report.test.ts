@@ -17,7 +17,7 @@ import { beforeAll, expect, test } from 'vitest';
 import { createReport } from '../../src/analyzers/report.ts';
 import { measureStale } from '../../src/analyzers/stale.ts';
 import { DiagnosticLog, RunContext } from '../../src/core/context.ts';
-import type { Report } from '../../src/core/contracts/report.ts';
+import type { MeasuredReport } from '../../src/core/contracts/report.ts';
 import { inspect } from '../../src/inspect/inspect.ts';
 import { reportSchema } from '../../src/manifests/report-schema.ts';
 import { createRegistry } from '../../src/registry.ts';
@@ -157,7 +157,7 @@ function debugfsWalk(image: string, folder: string): Map<string, Stat> {
   return found;
 }
 
-async function reportOf(path: string, deep = false): Promise<Report> {
+async function reportOf(path: string, deep = false): Promise<MeasuredReport> {
   const context = new RunContext({ log: new DiagnosticLog(), threads: 3 });
   const inspection = await inspect(path, context, { drivers: createRegistry() });
   try {
@@ -173,7 +173,7 @@ async function reportOf(path: string, deep = false): Promise<Report> {
   }
 }
 
-const sumOfBooks = (report: Report): number =>
+const sumOfBooks = (report: MeasuredReport): number =>
   Object.values(report.books).reduce((sum, one: { bytes: number }) => sum + one.bytes, 0);
 
 const FORMATS: Record<string, readonly string[]> = {
@@ -192,8 +192,8 @@ describeWithTools(
     const folder = temporaryFolder();
     const disk = join(folder, 'disk.raw');
     const filesystem = join(folder, 'fs.img');
-    const reports = new Map<string, Report>();
-    const deep = new Map<string, Report>();
+    const reports = new Map<string, MeasuredReport>();
+    const deep = new Map<string, MeasuredReport>();
     let truth: Map<string, Stat>;
 
     beforeAll(async () => {
@@ -335,7 +335,7 @@ describeWithTools(
     });
 
     test('the same system in every format gives the same report, but for the artifact’s own fields', () => {
-      const strip = ({ artifact, books, ...rest }: Report): unknown => rest;
+      const strip = ({ artifact, books, ...rest }: MeasuredReport): unknown => rest;
       for (const [name, report] of reports)
         expect(strip(report), name).toEqual(strip(reports.get('disk.raw')!));
       for (const [name, report] of deep) expect(strip(report), name).toEqual(strip(deep.get('disk.raw')!));

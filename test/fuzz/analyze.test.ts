@@ -19,7 +19,7 @@ import { describe, expect, it } from 'vitest';
 import { createReport } from '../../src/analyzers/report.ts';
 import { measureStale } from '../../src/analyzers/stale.ts';
 import { DiagnosticLog, RunContext } from '../../src/core/context.ts';
-import type { Report } from '../../src/core/contracts/report.ts';
+import type { MeasuredReport } from '../../src/core/contracts/report.ts';
 import { ImgoptError } from '../../src/core/errors.ts';
 import { inspect } from '../../src/inspect/inspect.ts';
 import { reportSchema } from '../../src/manifests/report-schema.ts';
@@ -68,7 +68,7 @@ function repair(file: number, original: Uint8Array, mutations: readonly Mutation
   }
 }
 
-async function analyze(path: string, deep: boolean): Promise<Report> {
+async function analyze(path: string, deep: boolean): Promise<MeasuredReport> {
   const context = new RunContext({
     log: new DiagnosticLog(),
     threads: 2,
@@ -87,7 +87,7 @@ async function analyze(path: string, deep: boolean): Promise<Report> {
   }
 }
 
-function expectSound(report: Report): void {
+function expectSound(report: MeasuredReport): void {
   reportSchema.parse(report);
   const { files, metadata, stale, unread, other } = report.books;
   expect(files.bytes + metadata.bytes + stale.bytes + unread.bytes + other.bytes).toBe(

@@ -4,7 +4,7 @@ import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { createReport } from '../../src/analyzers/report.ts';
 import { DiagnosticLog, RunContext } from '../../src/core/context.ts';
-import type { Report } from '../../src/core/contracts/report.ts';
+import type { MeasuredReport } from '../../src/core/contracts/report.ts';
 import { inspect } from '../../src/inspect/inspect.ts';
 import { createRegistry } from '../../src/registry.ts';
 import { fixturePath } from '../support/fixtures.ts';
@@ -13,7 +13,7 @@ import { temporaryFolder } from '../support/temp.ts';
 const folder = temporaryFolder();
 const at = (name: string): string => join(folder, name);
 
-async function reportOf(path: string): Promise<Report> {
+async function reportOf(path: string): Promise<MeasuredReport> {
   const log = new DiagnosticLog();
   const inspection = await inspect(path, new RunContext({ log, threads: 2 }), { drivers: createRegistry() });
   try {
@@ -24,12 +24,12 @@ async function reportOf(path: string): Promise<Report> {
 }
 
 /** What must not depend on how the disk is stored. */
-function story({ filesystems, os, totals, packages, files, directories }: Report): unknown {
+function story({ filesystems, os, totals, packages, files, directories }: MeasuredReport): unknown {
   return { filesystems, os, totals, packages, files, directories };
 }
 
 describe('compressed images', () => {
-  let plain: Report;
+  let plain: MeasuredReport;
   beforeAll(async () => {
     const qcow2 = fixturePath('debian-mini/debian-mini.qcow2');
     const inspection = await inspect(qcow2, new RunContext({ log: new DiagnosticLog() }), {

@@ -10,7 +10,7 @@ import { basename, join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { DiagnosticLog, RunContext } from '../../src/core/context.ts';
-import type { Report } from '../../src/core/contracts/report.ts';
+import type { MeasuredReport } from '../../src/core/contracts/report.ts';
 import { FILE_TYPE } from '../../src/core/file-table.ts';
 import { inspect } from '../../src/inspect/inspect.ts';
 import { createRegistry } from '../../src/registry.ts';
@@ -403,9 +403,9 @@ describeWithTools(
       }
     }
 
-    async function reportOf(path: string, flags: readonly string[]): Promise<Report> {
+    async function reportOf(path: string, flags: readonly string[]): Promise<MeasuredReport> {
       const { code, stdout, stderr } = await imgopt(['analyze', path, '--json', '--top', '0', ...flags]);
-      const report = JSON.parse(stdout) as Report & { error?: unknown };
+      const report = JSON.parse(stdout) as MeasuredReport & { error?: unknown };
       const errors = [report.error, ...(report.diagnostics ?? [])].filter((one) => one !== undefined);
       expect({ code, stderr, errors }).toEqual({ code: 0, stderr: '', errors: [] });
       expect(validate(report), JSON.stringify(validate.errors?.slice(0, 5))).toBe(true);
@@ -413,7 +413,7 @@ describeWithTools(
     }
 
     /** Files, directories, packages and the filesystem of a report against debugfs, dpkg-query and dumpe2fs. */
-    function compareReport(report: Report, truth: Truth, type: string): void {
+    function compareReport(report: MeasuredReport, truth: Truth, type: string): void {
       const { entries, dump } = truth;
       const root = report.filesystems.find((one) => one.mountPoint === '/')!;
       const unused = dump.freeBlocks * dump.blockSize;
@@ -450,7 +450,7 @@ describeWithTools(
       comparePackages(report, entries);
     }
 
-    function comparePackages(report: Report, entries: ReadonlyMap<string, Entry>): void {
+    function comparePackages(report: MeasuredReport, entries: ReadonlyMap<string, Entry>): void {
       const own = new Map<string, Map<string, Entry>>();
       const shared = new Set<string>();
       const packaged = new Map<number, number>();
@@ -487,7 +487,7 @@ describeWithTools(
       path: string,
       truth: Truth,
       options: { isPlain: boolean; allocated: number },
-    ): Promise<{ shallow: Report; deep: Report }> {
+    ): Promise<{ shallow: MeasuredReport; deep: MeasuredReport }> {
       const counts = await compareEntries(path, truth);
       const started = performance.now();
       const shallow = await reportOf(path, []);
@@ -539,7 +539,7 @@ describeWithTools(
       variant: FormatVariant,
       disk: DebianDisk,
       truth: Truth,
-      reference: { shallow: Report; deep: Report },
+      reference: { shallow: MeasuredReport; deep: MeasuredReport },
     ): Promise<void> {
       const place = join(work, 'format');
       rmSync(place, { recursive: true, force: true });
@@ -577,7 +577,7 @@ describeWithTools(
     describeWithTools([], 'in every format', () => {
       let disk: DebianDisk;
       let truth: Truth;
-      let reference: { shallow: Report; deep: Report };
+      let reference: { shallow: MeasuredReport; deep: MeasuredReport };
 
       beforeAll(async () => {
         ({ disk, truth } = await freshDisk('GPT', ['-t', 'ext4', '-b', '4096'], 256 * MiB));
@@ -606,7 +606,7 @@ function keyed<V>(map: ReadonlyMap<number, V>): Map<string, V> {
  * A report but for what is the artifact's own, by section; long sections as text, which compares quickly. Of the
  * suggestions, those of the family `disk` are about the artifact: what it would save there depends on its format.
  */
-function sections({ artifact, books, diagnostics, ...rest }: Report): Record<string, string> {
+function sections({ artifact, books, diagnostics, ...rest }: MeasuredReport): Record<string, string> {
   const said = diagnostics.map(({ where, ...one }) => one);
   const own = rest.suggestions.filter(({ family }) => family === 'disk');
   const suggestions = rest.suggestions.filter(({ family }) => family !== 'disk');
@@ -621,7 +621,7 @@ function sections({ artifact, books, diagnostics, ...rest }: Report): Record<str
 }
 
 /** Names of the sections that differ, with the place and what stands there. */
-function sectionDifferences(actual: Report, expected: Report): string[] {
+function sectionDifferences(actual: MeasuredReport, expected: MeasuredReport): string[] {
   const [found, wanted] = [sections(actual), sections(expected)];
   return Object.keys({ ...found, ...wanted }).flatMap((name) => {
     const [one = '', other = ''] = [found[name], wanted[name]];

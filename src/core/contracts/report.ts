@@ -2,7 +2,8 @@
  * The report, schema `imgopt.report/1`: what `imgopt analyze --json` prints and what `diff` and `check` read back.
  *
  * Sizes are bytes. `size` is the apparent size, `allocated` what it occupies in its filesystem; a hard-linked
- * file counts once. Lists are sorted by `allocated`, largest first, ties by name. Fields may be added; none
+ * file counts once. Lists are sorted by `allocated`, largest first, ties by name. What nobody measured is null,
+ * never 0: a package list or an SBOM has no books and no files, and often no sizes. Fields may be added; none
  * changes its meaning within `/1`. The zod schema in src/manifests/report-schema.ts describes the same, and the
  * compiler holds the two together.
  */
@@ -24,14 +25,15 @@ export interface BackingSection {
 /** The artifact's own files; a backing file's bytes are not the artifact's and stand in `backing`. */
 export interface ArtifactSection {
   readonly path: string;
-  /** qemu-img's name. */
+  /** qemu-img's name; what the manifest is (`dpkg`, `spdx` …) when it stands for the artifact. */
   readonly format: string;
   readonly formatDetails: { readonly [key: string]: JsonValue };
-  readonly fileSize: number;
+  /** Null with the two below when only a manifest of the artifact was read. */
+  readonly fileSize: number | null;
   /** Bytes that the host allocates for its files. */
-  readonly allocated: number;
+  readonly allocated: number | null;
   /** Bytes that the guest sees. */
-  readonly virtualSize: number;
+  readonly virtualSize: number | null;
   /** From the top down. */
   readonly backing: readonly BackingSection[];
 }
@@ -72,7 +74,8 @@ export interface FilesystemSection {
 }
 
 export interface BookEntry {
-  readonly bytes: number;
+  /** Null when only a manifest was read; `unknown` then. */
+  readonly bytes: number | null;
   readonly evidence: Evidence;
 }
 
@@ -101,32 +104,33 @@ export interface OsSection {
 
 /**
  * Over all filesystems. `size` and `allocated` are those of everything but directories, so that
- * `packaged` + `unpackaged` = `allocated`; directories' own blocks are metadata.
+ * `packaged` + `unpackaged` = `allocated`; directories' own blocks are metadata. All null without files.
  */
 export interface TotalsSection {
   /** Everything that is neither a directory nor a symbolic link, hard links once. */
-  readonly files: number;
-  readonly directories: number;
-  readonly symlinks: number;
-  readonly size: number;
-  readonly allocated: number;
-  readonly packaged: number;
-  readonly unpackaged: number;
+  readonly files: number | null;
+  readonly directories: number | null;
+  readonly symlinks: number | null;
+  readonly size: number | null;
+  readonly allocated: number | null;
+  readonly packaged: number | null;
+  readonly unpackaged: number | null;
   /** Sum of all suggestions. */
-  readonly reclaimable: number;
+  readonly reclaimable: number | null;
 }
 
 export interface PackageSection {
   readonly manager: string;
   readonly name: string;
+  /** Empty where a list names none. */
   readonly version: string;
   readonly architecture: string | null;
   /** As the database declares it. */
   readonly installedSize: number | null;
   /** Measured over its own files, directories not counted; a file of several packages counts at the first. */
-  readonly allocated: number;
+  readonly allocated: number | null;
   /** Entries that it owns, directories not counted. */
-  readonly files: number;
+  readonly files: number | null;
   /** Installed only because something needs it; null where that is not recorded. */
   readonly automatic: boolean | null;
   /** Names of installed packages that require it, or something that it provides. */
@@ -221,3 +225,19 @@ export interface Report {
   readonly hygiene: readonly HygieneSection[];
   readonly diagnostics: readonly DiagnosticSection[];
 }
+
+type Known<T> = { readonly [Key in keyof T]: NonNullable<T[Key]> };
+
+/** The books of an image. */
+export type MeasuredBooks = { readonly [Name in keyof Books]: Known<BookEntry> };
+
+/** A report that was made from the artifact itself, so that its sizes are known; see `isMeasured`. */
+export interface MeasuredReport extends Report {
+  readonly artifact: Known<ArtifactSection>;
+  readonly books: MeasuredBooks;
+  readonly totals: Known<TotalsSection>;
+  readonly packages: readonly MeasuredPackage[];
+}
+
+export type MeasuredPackage = Omit<PackageSection, 'allocated' | 'files'> &
+  Known<Pick<PackageSection, 'allocated' | 'files'>>;

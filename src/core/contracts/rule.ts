@@ -7,7 +7,7 @@
  */
 import type { JsonValue } from './disk.ts';
 import type { Inspection } from './inspection.ts';
-import type { Books, Safety } from './report.ts';
+import type { MeasuredBooks, Safety } from './report.ts';
 
 /** In the order in which a script works: packages write logs and caches, so those are emptied after them. */
 export type RuleFamily =
@@ -130,7 +130,7 @@ export interface RuleInput {
   readonly files: GuestFiles;
   readonly graph: PackageGraph;
   readonly boot: GuestBoot;
-  readonly books: Books | null;
+  readonly books: MeasuredBooks | null;
   readonly options: RuleOptions;
   /** Value of a parameter of the rule that is being evaluated. */
   number(name: string): number;

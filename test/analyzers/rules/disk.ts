@@ -1,12 +1,12 @@
 /** Books and disks for specs of rules that look at the artifact rather than at files. */
 
 import type { Inspection } from '../../../src/core/contracts/inspection.ts';
-import type { Books } from '../../../src/core/contracts/report.ts';
+import type { MeasuredBooks } from '../../../src/core/contracts/report.ts';
 import type { BlockExtent, BlockSource } from '../../../src/core/contracts/source.ts';
 
 export const MiB = 1024 * 1024;
 
-export function books(part: { files?: number; metadata?: number; stale?: number }): Books {
+export function books(part: { files?: number; metadata?: number; stale?: number }): MeasuredBooks {
   const entry = (bytes = 0) => ({ bytes, evidence: 'measured' as const });
   return {
     files: entry(part.files),

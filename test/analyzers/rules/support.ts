@@ -8,7 +8,7 @@ import type {
   PackageDependencies,
   RootTree,
 } from '../../../src/core/contracts/package.ts';
-import type { Books, HygieneSection, Suggestion } from '../../../src/core/contracts/report.ts';
+import type { HygieneSection, MeasuredBooks, Suggestion } from '../../../src/core/contracts/report.ts';
 import type { HygieneRule, Platform, RemovalRule } from '../../../src/core/contracts/rule.ts';
 import { FILE_FLAG, FILE_TYPE, type FileTable, FileTableBuilder } from '../../../src/core/file-table.ts';
 
@@ -50,7 +50,7 @@ export interface GuestOptions {
     Record<string, Readonly<Record<string, number | string | readonly string[]>>>
   >;
   readonly os?: Inspection['os'];
-  readonly books?: Books;
+  readonly books?: MeasuredBooks;
   /** Fields of the inspection that a rule about the disk looks at. */
   readonly inspection?: Partial<Inspection>;
 }
