@@ -22,6 +22,7 @@ const LAYERS: readonly { path: string; peers?: true; packages: readonly string[]
   { path: 'budgets', packages: ['zod', 'yaml'] },
   { path: 'templates', packages: ['yaml', 'web-tree-sitter'] },
   { path: 'optimize', packages: ['tar-stream'] },
+  { path: 'config', packages: ['zod', 'yaml'] },
   { path: 'reporters', packages: ['cli-table3', 'string-width'] },
   { path: 'registry.ts', packages: [] },
   { path: 'writers.ts', packages: [] },

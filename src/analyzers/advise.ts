@@ -3,14 +3,17 @@ import type { Inspection } from '../core/contracts/inspection.ts';
 import type { HygieneSection, MeasuredBooks } from '../core/contracts/report.ts';
 import type { HygieneRule, RemovalRule, RuleOptions } from '../core/contracts/rule.ts';
 import { usage } from '../core/errors.ts';
+import { nearestWord } from '../core/nearest.ts';
+import { escapeName } from '../core/text.ts';
 import { HYGIENE_RULES, REMOVAL_RULES } from './rules/index.ts';
 import { checkHygiene, NO_OPTIONS, prepareRules, type Resolved, type RuleRun, suggest } from './suggest.ts';
 import { whatIf } from './what-if.ts';
 
 export interface AdviceOptions {
   readonly books: MeasuredBooks;
-  readonly rules?: RuleOptions;
-  /** Ids of the only rules to run; all when empty. */
+  /** What is not said is as nobody configured it. */
+  readonly rules?: Partial<RuleOptions>;
+  /** Ids of the only rules to run, even where they are off; all that are not off when empty. */
   readonly only?: readonly string[];
   readonly without?: readonly string[];
   /** In place of what the rules find: rules, packages and paths that somebody names. */
@@ -31,9 +34,10 @@ export interface Advice {
 export async function advise(inspection: Inspection, options: AdviceOptions): Promise<Advice> {
   const { only = [], without = [] } = options;
   assertRules([...only, ...without]);
+  const rules = { ...NO_OPTIONS, ...options.rules };
   const isChosen = ({ id }: RemovalRule | HygieneRule): boolean =>
-    (only.length === 0 || only.includes(id)) && !without.includes(id);
-  const run = await prepareRules(inspection, options.rules ?? NO_OPTIONS, options.books);
+    (only.length === 0 ? !rules.off.includes(id) : only.includes(id)) && !without.includes(id);
+  const run = await prepareRules(inspection, rules, options.books);
   const removal = REMOVAL_RULES.filter((rule) => isChosen(rule) && (rule.deep !== true || options.deep));
   const hygiene = options.publish === true ? HYGIENE_RULES.filter(isChosen) : [];
   const resolved =
@@ -46,22 +50,9 @@ export function assertRules(ids: readonly string[]): void {
   const known = [...REMOVAL_RULES, ...HYGIENE_RULES].map(({ id }) => id);
   for (const id of ids) {
     if (known.includes(id)) continue;
-    const nearest = [...known].sort((a, b) => distance(id, a) - distance(id, b))[0];
-    throw usage('UNKNOWN_RULE', `there is no rule '${id}'`, {
-      advice: `did you mean '${nearest}'? docs/rules.md lists them all`,
+    const nearest = nearestWord(id, known);
+    throw usage('UNKNOWN_RULE', `there is no rule '${escapeName(id)}'`, {
+      advice: `${nearest === undefined ? '' : `did you mean '${nearest}'? `}docs/rules.md lists them all`,
     });
   }
-}
-
-/** Edits from one word to the other (Levenshtein). */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= Math.min(a.length, 100); i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + Number(a[i - 1] !== b[j - 1])));
-    }
-    row = next;
-  }
-  return row.at(-1)!;
 }

@@ -8,11 +8,12 @@
  * or that the boot needs, drop out of a finding (src/analyzers/graph.ts).
  */
 import type { Inspection } from '../core/contracts/inspection.ts';
-import type { HygieneSection, MeasuredBooks, Suggestion } from '../core/contracts/report.ts';
+import type { HygieneSection, MeasuredBooks, Safety, Suggestion } from '../core/contracts/report.ts';
 import type {
   Finding,
   GuestBoot,
   HygieneRule,
+  HygieneSeverity,
   RemovalRule,
   RuleFamily,
   RuleInput,
@@ -47,7 +48,7 @@ export interface Resolved {
   readonly commands: readonly string[];
 }
 
-export const NO_OPTIONS: RuleOptions = { platform: null, parameters: {} };
+export const NO_OPTIONS: RuleOptions = { platform: null, off: [], levels: {}, parameters: {} };
 
 /** Gathers what all rules need, once. */
 export async function prepareRules(
@@ -72,7 +73,7 @@ export async function prepareRules(
 
 function inputFor(run: RuleRun, rule: RemovalRule | HygieneRule): RuleInput {
   const parameter = (name: string): unknown => {
-    const declared = 'parameters' in rule ? rule.parameters?.find((one) => one.name === name) : undefined;
+    const declared = rule.parameters?.find((one) => one.name === name);
     if (declared === undefined) throw new Error(`rule ${rule.id} declares no parameter ${name}`);
     return run.options.parameters[rule.id]?.[name] ?? declared.default;
   };
@@ -98,7 +99,8 @@ export async function suggest(run: RuleRun, rules: readonly RemovalRule[]): Prom
   const candidates: Candidate[] = [];
   for (const rule of rules) {
     for (const finding of await rule.evaluate(inputFor(run, rule))) {
-      candidates.push({ rule, finding, safety: finding.safety ?? rule.safety, position: candidates.length });
+      const safety = (run.options.levels[rule.id] as Safety | undefined) ?? finding.safety ?? rule.safety;
+      candidates.push({ rule, finding, safety, position: candidates.length });
     }
   }
   candidates.sort(
@@ -193,7 +195,8 @@ export async function checkHygiene(run: RuleRun, rules: readonly HygieneRule[]):
       found.push({
         rule: rule.id,
         title: rule.title,
-        severity: finding.severity ?? rule.severity,
+        severity:
+          (run.options.levels[rule.id] as HygieneSeverity | undefined) ?? finding.severity ?? rule.severity,
         paths: [...finding.paths],
         commands: [...finding.commands],
         reason: finding.reason,

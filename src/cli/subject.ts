@@ -26,8 +26,9 @@ export interface SubjectOptions {
   readonly deep?: boolean;
   /** Let images refer to files outside of the artifact's folder. */
   readonly followOutside?: boolean;
-  readonly rules?: RuleOptions;
-  /** Ids of the only rules to run; all when empty. */
+  /** What a configuration and --platform say of rules. */
+  readonly rules?: Partial<RuleOptions>;
+  /** Ids of the only rules to run; all that are not off when empty. */
   readonly only?: readonly string[];
   readonly without?: readonly string[];
   /** In place of what the rules find: rules, packages and paths. */

@@ -2,6 +2,7 @@ import { basename } from 'node:path';
 import { Args, Flags } from '@oclif/core';
 import { PLATFORMS } from '../analyzers/families.ts';
 import { BaseCommand } from '../cli/base-command.ts';
+import { CONFIG_FLAG, configOf } from '../cli/config.ts';
 import type { Report } from '../core/contracts/report.ts';
 import { EXIT, usage } from '../core/errors.ts';
 import { loadReporter, REPORTER_NAMES } from '../reporters/index.ts';
@@ -89,6 +90,7 @@ export default class Analyze extends BaseCommand {
       summary: 'Where the image will run: agents of other platforms can go.',
       options: PLATFORMS,
     })(),
+    config: CONFIG_FLAG,
     force: Flags.boolean({ summary: 'Overwrite outputs that exist.' }),
     'follow-outside': Flags.boolean({
       summary: 'Let the image refer to files outside of its own folder (backing files, extents).',
@@ -108,6 +110,7 @@ export default class Analyze extends BaseCommand {
     for (const { path } of plans) {
       if (path !== null) await (await import('../cli/output-file.ts')).assertWritable(path, flags.force);
     }
+    const { config } = await configOf(flags);
     const { isIncomplete, openSubject } = await import('../cli/subject.ts');
     const subject = await openSubject(args.artifact, this.createContext(flags), {
       drivers: () => this.drivers(),
@@ -115,7 +118,7 @@ export default class Analyze extends BaseCommand {
       top: flags.top,
       deep: flags.deep,
       followOutside: flags['follow-outside'],
-      rules: { platform: flags.platform ?? null, parameters: {} },
+      rules: { ...config.rules, platform: flags.platform ?? null },
       only: flags.rule ?? [],
       without: flags['not-rule'] ?? [],
       publish: flags.profile === 'publish',

@@ -126,3 +126,12 @@ export const MAX_RANDOM_ACCESS_FRAME_BYTES = 128 * MiB;
 
 /** A manifest (package list, SBOM, saved report), read whole: syft's of a large image is 100 MB, and JSON costs five times its text. */
 export const MAX_MANIFEST_BYTES = 256 * MiB;
+
+/** imgopt.yml: real ones are a few KiB; of this size even a hostile one is parsed within seconds. */
+export const MAX_CONFIG_BYTES = 256 * KiB;
+
+/** Mappings and lists inside each other in imgopt.yml; its schema needs fewer than ten. */
+export const MAX_CONFIG_DEPTH = 64;
+
+/** Values of imgopt.yml, what aliases repeat counted every time. */
+export const MAX_CONFIG_NODES = 50_000;

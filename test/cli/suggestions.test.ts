@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Report } from '../../src/core/contracts/report.ts';
@@ -71,5 +71,71 @@ describe('imgopt analyze: suggestions', () => {
     expect(suggestions[0]).toMatchObject({ rule: 'what-if', title: '/usr/share' });
     const refused = await imgopt(['analyze', ARTIFACT, '--what-if', 'no-such-package']);
     expect(refused.code).toBe(2);
+  });
+});
+
+describe('imgopt analyze: imgopt.yml', () => {
+  const project = join(folder, 'project');
+  const inner = join(project, 'packer', 'debian');
+  mkdirSync(inner, { recursive: true });
+  const config = (text: string): void => writeFileSync(join(project, 'imgopt.yml'), text);
+  const analyze = (...flags: string[]) => imgopt(['analyze', ARTIFACT, '--json', ...flags], { cwd: inner });
+  const rules = async (...flags: string[]): Promise<Report> => {
+    const { code, stdout, stderr } = await analyze(...flags);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    return reportSchema.parse(JSON.parse(stdout));
+  };
+
+  test('rules are off, have another level and other parameters, found upward or by --config', async () => {
+    const before = await rules('--profile', 'publish');
+    const [first, second] = before.suggestions;
+    const hygienic = before.hygiene.find(({ severity }) => severity !== 'error')!;
+    config(`rules: { ${first!.rule}: off, ${second!.rule}: risky, ${hygienic.rule}: error }\n`);
+    const after = await rules('--profile', 'publish');
+    expect(after.suggestions.some(({ rule }) => rule === first!.rule)).toBe(false);
+    const levels = after.suggestions.filter(({ rule }) => rule === second!.rule);
+    expect(levels.length).toBeGreaterThan(0);
+    expect(levels.every(({ safety }) => safety === 'risky')).toBe(true);
+    expect(after.suggestions.at(-1)!.safety).toBe('risky');
+    expect(
+      after.hygiene.filter(({ rule }) => rule === hygienic.rule).map(({ severity }) => severity),
+    ).toEqual(['error']);
+    // Who asks for a rule by name gets it; who names another file gets that one alone.
+    expect((await rules('--rule', first!.rule)).suggestions.length).toBeGreaterThan(0);
+    writeFileSync(join(inner, 'other.yml'), '');
+    expect((await rules('--config', 'other.yml', '--profile', 'publish')).suggestions).toEqual(
+      before.suggestions,
+    );
+  });
+
+  test('a parameter reaches its rule', async () => {
+    config('');
+    expect((await rules('--rule', 'unpackaged-files')).suggestions).toEqual([]);
+    config('rules: { unpackaged-files: { larger: 4KiB } }');
+    expect((await rules('--rule', 'unpackaged-files')).suggestions).toHaveLength(1);
+  });
+
+  test('what is wrong with it is wrong usage, with its place', async () => {
+    config('rules:\n  toolchian: off\n');
+    const { code, stdout } = await analyze();
+    expect(code).toBe(2);
+    expect(JSON.parse(stdout).error).toMatchObject({
+      code: 'IMGOPT_CONFIG_UNKNOWN_KEY',
+      where: '../../imgopt.yml:2:3',
+      advice: "did you mean 'toolchain'?",
+    });
+    const plain = await imgopt(['analyze', ARTIFACT], { cwd: project });
+    expect(plain).toMatchObject({
+      code: 2,
+      stdout: '',
+      stderr:
+        "imgopt: IMGOPT_CONFIG_UNKNOWN_KEY: imgopt.yml:2:3: there is no 'toolchian' in rules; did you mean 'toolchain'?\n",
+    });
+    const missing = await analyze('--config', 'no.yml');
+    expect(missing.code).toBe(2);
+    expect(JSON.parse(missing.stdout).error).toMatchObject({
+      code: 'IMGOPT_CONFIG_NOT_FOUND',
+      where: 'no.yml',
+    });
   });
 });

@@ -15,7 +15,14 @@ export const duplicateFiles: RemovalRule = {
   deep: true,
   description:
     'Regular files of one filesystem with equal content, owner and mode, that could be hard links of one. Not below /etc, /home, /root, /var and /opt, where one may be changed without the other.',
-  parameters: [{ name: 'larger', description: 'only files of at least so many bytes', default: 1024 * 1024 }],
+  parameters: [
+    {
+      name: 'larger',
+      description: 'only files of at least so many bytes',
+      unit: 'bytes',
+      default: 1024 * 1024,
+    },
+  ],
   async evaluate({ inspection, files, number }) {
     const { table, filesystems } = inspection;
     const least = number('larger');

@@ -14,7 +14,9 @@ export const languagePacks: RemovalRule = {
   family: 'documentation',
   description:
     'language-pack-*, glibc-langpack-*, glibc-all-langpacks, locales-all, manpages-<language>, dictionaries, of languages outside the wanted set.',
-  parameters: [{ name: 'keep', description: 'languages to keep, by their code', default: ['en'] }],
+  parameters: [
+    { name: 'keep', description: 'languages to keep, by their code', unit: 'words', default: ['en'] },
+  ],
   evaluate({ graph, inspection, list }) {
     const keep = new Set(list('keep').map((one) => one.split(/[_.@]/)[0]!));
     const found = graph.matching(/./).filter((index) => {

@@ -9,7 +9,12 @@ export const localeArchive: RemovalRule = {
   description:
     '/usr/lib/locale/locale-archive above 16 MiB: more locales than a machine uses. C.UTF-8 is built into newer glibc; others are generated again from the wanted list.',
   parameters: [
-    { name: 'larger', description: 'only an archive of at least so many bytes', default: 16 * 1024 * 1024 },
+    {
+      name: 'larger',
+      description: 'only an archive of at least so many bytes',
+      unit: 'bytes',
+      default: 16 * 1024 * 1024,
+    },
   ],
   evaluate({ files, inspection, number }) {
     const path = '/usr/lib/locale/locale-archive';

@@ -19,7 +19,9 @@ export const locales: RemovalRule = {
   description:
     'Directories of /usr/share/locale and translated manuals of languages outside the wanted set. The guest’s own ' +
     'LANG counts as wanted.',
-  parameters: [{ name: 'keep', description: 'languages to keep, by their code', default: ['en', 'C'] }],
+  parameters: [
+    { name: 'keep', description: 'languages to keep, by their code', unit: 'words', default: ['en', 'C'] },
+  ],
   async evaluate({ files, inspection, list }) {
     const wanted = new Set(list('keep').map(languageOf));
     for (const path of ['/etc/default/locale', '/etc/locale.conf', '/etc/sysconfig/i18n']) {

@@ -12,7 +12,7 @@ export const oversizedDisk: RemovalRule = {
   description:
     'The virtual size is several times what its filesystems use. It frees no byte of the artifact, but root volumes ' +
     'cannot be smaller than the image: build on a small disk and let cloud-utils-growpart grow it at boot.',
-  parameters: [{ name: 'factor', description: 'virtual size over what is used', default: 4 }],
+  parameters: [{ name: 'factor', description: 'virtual size over what is used', unit: 'number', default: 4 }],
   evaluate({ inspection, number }) {
     const { artifact, filesystems } = inspection;
     const used = filesystems.reduce((sum, one) => sum + (one.used ?? 0), 0);

@@ -31,7 +31,14 @@ export const strayArchives: RemovalRule = {
   family: 'temporary files',
   description:
     'Archives, packages and disk images in home directories, /opt, /srv, /usr/src and /, at most one directory deep, that no package owns.',
-  parameters: [{ name: 'larger', description: 'only files of at least so many bytes', default: 1024 * 1024 }],
+  parameters: [
+    {
+      name: 'larger',
+      description: 'only files of at least so many bytes',
+      unit: 'bytes',
+      default: 1024 * 1024,
+    },
+  ],
   evaluate({ files, inspection, number }) {
     const least = number('larger');
     const found = EXTENSIONS.flatMap((extension) => files.filesWithExtension(extension))

@@ -15,7 +15,12 @@ export const unpackagedFiles: RemovalRule = {
   description:
     'Files of at least 5 MiB in no package, outside of /home, /opt, /srv, /usr/local, /var, /etc and /boot.',
   parameters: [
-    { name: 'larger', description: 'only files of at least so many bytes', default: 5 * 1024 * 1024 },
+    {
+      name: 'larger',
+      description: 'only files of at least so many bytes',
+      unit: 'bytes',
+      default: 5 * 1024 * 1024,
+    },
   ],
   evaluate({ files, inspection, number }) {
     const { table, packages } = inspection;

@@ -18,8 +18,18 @@ export const zeroRuns: RemovalRule = {
   description:
     'Large files with blocks of zeros that occupy space: fallocate --dig-holes frees them and changes no content.',
   parameters: [
-    { name: 'larger', description: 'only files of at least so many bytes', default: 4 * 1024 * 1024 },
-    { name: 'zeros', description: 'only files with at least so many bytes of zeros', default: 1024 * 1024 },
+    {
+      name: 'larger',
+      description: 'only files of at least so many bytes',
+      unit: 'bytes',
+      default: 4 * 1024 * 1024,
+    },
+    {
+      name: 'zeros',
+      description: 'only files with at least so many bytes of zeros',
+      unit: 'bytes',
+      default: 1024 * 1024,
+    },
   ],
   async evaluate({ inspection, files, number }) {
     const { table, filesystems } = inspection;

@@ -45,16 +45,22 @@ export type Platform =
   | 'qemu'
   | 'parallels';
 
-/** A number, a size in bytes or a list of words that a configuration may set. */
+/** Something that a configuration may set. */
 export interface RuleParameter {
   readonly name: string;
   readonly description: string;
+  /** What the value is: a configuration writes bytes as sizes (`5MiB`); `words` are a list. */
+  readonly unit: 'bytes' | 'days' | 'number' | 'words';
   readonly default: number | readonly string[];
 }
 
 /** What the whole run knows beside the image. */
 export interface RuleOptions {
   readonly platform: Platform | null;
+  /** Ids of rules that do not run unless they are asked for by name. */
+  readonly off: readonly string[];
+  /** Safety or severity in place of the rule's own and its findings': rule id → level. */
+  readonly levels: { readonly [rule: string]: string };
   /** Values that replace parameters' defaults: rule id → parameter → value. */
   readonly parameters: { readonly [rule: string]: { readonly [name: string]: JsonValue } };
 }
@@ -189,5 +195,6 @@ export interface HygieneRule {
   readonly severity: HygieneSeverity;
   readonly family: 'hygiene';
   readonly description: string;
+  readonly parameters?: readonly RuleParameter[];
   evaluate(input: RuleInput): readonly HygieneFinding[] | Promise<readonly HygieneFinding[]>;
 }

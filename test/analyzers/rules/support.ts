@@ -1,6 +1,12 @@
 /** Guests for specs of rules: a tree of paths with sizes or texts, packages over it, and what a rule makes of them. */
 
-import { checkHygiene, prepareRules, type Resolved, suggest } from '../../../src/analyzers/suggest.ts';
+import {
+  checkHygiene,
+  NO_OPTIONS,
+  prepareRules,
+  type Resolved,
+  suggest,
+} from '../../../src/analyzers/suggest.ts';
 import type { InspectedFilesystem, Inspection } from '../../../src/core/contracts/inspection.ts';
 import type {
   Dependency,
@@ -249,7 +255,7 @@ export async function resolved(
 ): Promise<Resolved[]> {
   const run = await prepareRules(
     inspection,
-    { platform: options.platform ?? null, parameters: options.parameters ?? {} },
+    { ...NO_OPTIONS, platform: options.platform ?? null, parameters: options.parameters ?? {} },
     options.books ?? null,
   );
   return suggest(run, rules);
@@ -274,6 +280,7 @@ export async function hygiene(
   options: GuestOptions = {},
 ): Promise<HygieneSection[]> {
   const run = await prepareRules(guest(tree, packages, options), {
+    ...NO_OPTIONS,
     platform: options.platform ?? null,
     parameters: options.parameters ?? {},
   });
