@@ -11,7 +11,7 @@ export LC_ALL=C
 
 if [[ ! -e debian.tar ]]; then
   mode=$( ((EUID == 0)) && echo root || echo unshare)
-  mmdebstrap --mode="$mode" --variant=standard \
+  mmdebstrap --mode="$mode" --format=tar --variant=standard \
     --include=linux-image-amd64,systemd-sysv,openssh-server,build-essential,python3-pip,git,vim,curl,locales \
     --customize-hook='echo root:imgopt | chroot "$1" chpasswd' \
     --customize-hook='echo imgopt-test >"$1/etc/hostname"' \

@@ -7,7 +7,7 @@ export const fixedNetwork: HygieneRule = {
   severity: 'warning',
   family: 'hygiene',
   description:
-    'udev names by hardware address, NetworkManager connections, netplan and ifcfg files with a MAC address, and a resolv.conf that is a file: they fit one machine.',
+    'udev names by hardware address, NetworkManager connections, netplan and ifcfg files with a MAC address: they fit one machine.',
   async evaluate({ files }) {
     const paths: string[] = [];
     for (const entry of files.glob('/etc/udev/rules.d/70-persistent-net.rules'))

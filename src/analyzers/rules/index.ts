@@ -12,6 +12,7 @@ import { cargoCache } from './cargo-cache.ts';
 import { cloudClients } from './cloud-clients.ts';
 import { cloudInitState } from './cloud-init-state.ts';
 import { composerCache } from './composer-cache.ts';
+import { compressibleFirmware } from './compressible-firmware.ts';
 import { condaPackages } from './conda-packages.ts';
 import { containerdStore } from './containerd-store.ts';
 import { coreDumps } from './core-dumps.ts';
@@ -34,15 +35,19 @@ import { extraKernelModules } from './extra-kernel-modules.ts';
 import { firmwarePackages } from './firmware-packages.ts';
 import { fixedNetwork } from './fixed-network.ts';
 import { flatVmdk } from './flat-vmdk.ts';
+import { flatpakRuntimes } from './flatpak-runtimes.ts';
 import { foreignAgents } from './foreign-agents.ts';
 import { fullEditors } from './full-editors.ts';
+import { gapContents } from './gap-contents.ts';
 import { gemCache } from './gem-cache.ts';
 import { generatedCaches } from './generated-caches.ts';
+import { genericKernel } from './generic-kernel.ts';
 import { gitRepositories } from './git-repositories.ts';
 import { goCache } from './go-cache.ts';
 import { goDistribution } from './go-distribution.ts';
 import { graphicsPackages } from './graphics-packages.ts';
 import { guestIsos } from './guest-isos.ts';
+import { heldPackages } from './held-packages.ts';
 import { homeCaches } from './home-caches.ts';
 import { hostIdentities } from './host-identities.ts';
 import { hostname } from './hostname.ts';
@@ -57,7 +62,10 @@ import { kernelHeaders } from './kernel-headers.ts';
 import { kernelSource } from './kernel-source.ts';
 import { kickstartFiles } from './kickstart-files.ts';
 import { languagePacks } from './language-packs.ts';
+import { largeInitramfs } from './large-initramfs.ts';
+import { leapSecondZones } from './leap-second-zones.ts';
 import { localeArchive } from './locale-archive.ts';
+import { localeSources } from './locale-sources.ts';
 import { locales } from './locales.ts';
 import { logs } from './logs.ts';
 import { lostAndFound } from './lost-and-found.ts';
@@ -86,6 +94,7 @@ import { recommendedOnly } from './recommended-only.ts';
 import { registrations } from './registrations.ts';
 import { removedPackages } from './removed-packages.ts';
 import { rescueKernel } from './rescue-kernel.ts';
+import { resolver } from './resolver.ts';
 import { rotatedLogs } from './rotated-logs.ts';
 import { rpmDatabaseLeftovers } from './rpm-database-leftovers.ts';
 import { selinuxBackups } from './selinux-backups.ts';
@@ -93,10 +102,13 @@ import { shellHistories } from './shell-histories.ts';
 import { snapCache } from './snap-cache.ts';
 import { snapd } from './snapd.ts';
 import { sourceTrees } from './source-trees.ts';
+import { sparseLogs } from './sparse-logs.ts';
 import { sshHostKeys } from './ssh-host-keys.ts';
 import { staleBlocks } from './stale-blocks.ts';
+import { staticLibraries } from './static-libraries.ts';
 import { strayArchives } from './stray-archives.ts';
 import { supersededVersions } from './superseded-versions.ts';
+import { swapContents } from './swap-contents.ts';
 import { swapFile } from './swap-file.ts';
 import { temporaryFiles } from './temporary-files.ts';
 import { tlsKeys } from './tls-keys.ts';
@@ -104,9 +116,12 @@ import { toolchain } from './toolchain.ts';
 import { uncompressedImage } from './uncompressed-image.ts';
 import { unneededPackages } from './unneeded-packages.ts';
 import { unpackagedFiles } from './unpackaged-files.ts';
+import { unstrippedPrograms } from './unstripped-programs.ts';
 import { versionControlTools } from './version-control-tools.ts';
 import { virtualboxSources } from './virtualbox-sources.ts';
+import { windowsPagingFiles } from './windows-paging-files.ts';
 import { workstationTools } from './workstation-tools.ts';
+import { zeroClusters } from './zero-clusters.ts';
 import { zeroRuns } from './zero-runs.ts';
 import { zypperCache } from './zypper-cache.ts';
 
@@ -120,6 +135,7 @@ export const REMOVAL_RULES: readonly RemovalRule[] = [
   cargoCache,
   cloudClients,
   composerCache,
+  compressibleFirmware,
   condaPackages,
   containerdStore,
   coreDumps,
@@ -139,10 +155,13 @@ export const REMOVAL_RULES: readonly RemovalRule[] = [
   extraKernelModules,
   firmwarePackages,
   flatVmdk,
+  flatpakRuntimes,
   foreignAgents,
   fullEditors,
+  gapContents,
   gemCache,
   generatedCaches,
+  genericKernel,
   gitRepositories,
   goCache,
   goDistribution,
@@ -159,7 +178,10 @@ export const REMOVAL_RULES: readonly RemovalRule[] = [
   kernelHeaders,
   kernelSource,
   languagePacks,
+  largeInitramfs,
+  leapSecondZones,
   localeArchive,
+  localeSources,
   locales,
   logs,
   lostAndFound,
@@ -187,18 +209,24 @@ export const REMOVAL_RULES: readonly RemovalRule[] = [
   snapCache,
   snapd,
   sourceTrees,
+  sparseLogs,
   staleBlocks,
+  staticLibraries,
   strayArchives,
   supersededVersions,
+  swapContents,
   swapFile,
   temporaryFiles,
   toolchain,
   uncompressedImage,
   unneededPackages,
   unpackagedFiles,
+  unstrippedPrograms,
   versionControlTools,
   virtualboxSources,
+  windowsPagingFiles,
   workstationTools,
+  zeroClusters,
   zeroRuns,
   zypperCache,
 ];
@@ -210,6 +238,7 @@ export const HYGIENE_RULES: readonly HygieneRule[] = [
   credentials,
   dhcpLeases,
   fixedNetwork,
+  heldPackages,
   hostIdentities,
   hostname,
   kickstartFiles,
@@ -220,6 +249,7 @@ export const HYGIENE_RULES: readonly HygieneRule[] = [
   proxies,
   randomSeed,
   registrations,
+  resolver,
   shellHistories,
   sshHostKeys,
   tlsKeys,

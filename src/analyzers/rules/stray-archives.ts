@@ -7,6 +7,8 @@ const EXTENSIONS = [
   'rpm',
   'apk',
   'zip',
+  'tar',
+  'iso',
   'tgz',
   'gz',
   'xz',
@@ -19,7 +21,7 @@ const EXTENSIONS = [
   'ova',
   'whl',
 ];
-const TAR = /\.(?:tar\.\w+|tgz|deb|rpm|apk|zip|7z|run|qcow2|vmdk|ova|whl)$/;
+const TAR = /\.(?:tar|tar\.\w+|iso|tgz|deb|rpm|apk|zip|7z|run|qcow2|vmdk|ova|whl)$/;
 /** Where builders work. */
 const PLACES =
   /^\/(?:root|home\/[^/]+|opt|usr\/local\/src|usr\/src|var\/www|srv)\/(?:[^/]+\/)?[^/]+$|^\/[^/]+$/;

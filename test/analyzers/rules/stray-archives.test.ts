@@ -9,15 +9,19 @@ it('finds large ones where builders work', async () => {
       '/root/go1.22.linux-amd64.tar.gz': 68000000,
       '/opt/installer/big.run': 9000000,
       '/home/admin/a.deb': 2000000,
+      '/home/admin/installer.iso': 1500000,
+      '/srv/backup.tar': 1400000,
     },
     [],
   );
   expect(more).toEqual([]);
-  expect(found!.reclaimable).toBe(blocks(68000000, 9000000, 2000000));
+  expect(found!.reclaimable).toBe(blocks(68000000, 9000000, 2000000, 1500000, 1400000));
   expect(found!.paths).toEqual([
     '/root/go1.22.linux-amd64.tar.gz',
     '/opt/installer/big.run',
     '/home/admin/a.deb',
+    '/home/admin/installer.iso',
+    '/srv/backup.tar',
   ]);
 });
 
