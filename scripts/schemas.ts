@@ -6,13 +6,14 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { configJsonSchema } from '../src/config/config.ts';
-import { reportJsonSchema } from '../src/manifests/report-schema.ts';
+import { buildReportJsonSchema, reportJsonSchema } from '../src/manifests/report-schema.ts';
 
 const FOLDER = join(dirname(fileURLToPath(import.meta.url)), '..', 'schemas');
 
 const SCHEMAS: Record<string, () => unknown> = {
   'imgopt-yml.schema.json': configJsonSchema,
   'report-1.schema.json': reportJsonSchema,
+  'reports-1.schema.json': buildReportJsonSchema,
 };
 
 const check = process.argv.includes('--check');

@@ -14,6 +14,8 @@ import type { Drivers } from '../core/contracts/registry.ts';
 import type { Report } from '../core/contracts/report.ts';
 import type { RuleOptions } from '../core/contracts/rule.ts';
 import { usage } from '../core/errors.ts';
+import { escapeName } from '../core/text.ts';
+import type { BuildChoice } from '../manifests/packer-manifest.ts';
 
 export interface SubjectOptions {
   /** Called when there is an image to open. */
@@ -37,6 +39,10 @@ export interface SubjectOptions {
   readonly publish?: boolean;
   /** Files that are about to be written: none may be the artifact's own. */
   readonly outputs?: readonly string[];
+  /** Which build of a packer-manifest.json; the last run's last unless told. */
+  readonly build?: BuildChoice;
+  /** Where that build's files are, when the manifest does not tell. */
+  readonly artifactFolder?: string;
   /** For what cannot be asked of a manifest: the names of flags that only an image can answer. */
   readonly imageOnly?: readonly string[];
 }
@@ -55,17 +61,47 @@ export interface Subject {
 /**
  * Opens what `path` names and makes its report. The caller closes it.
  * @throws ImgoptError `unreadable`, `corrupt` or `unsupported` when it is nothing that imgopt reads, `usage` for an
- * output that is the artifact itself, an unknown rule, or a question that only an image can answer
+ * output that is the artifact itself, an unknown rule, a question that only an image can answer, or a Packer build
+ * of several images
  */
 export async function openSubject(
   path: string,
   context: RunContext,
   options: SubjectOptions,
 ): Promise<Subject> {
+  const subjects = await openSubjects(path, context, options);
+  const [first] = subjects;
+  if (first !== undefined && subjects.length === 1) return first;
+  await Promise.all(subjects.map((one) => one.close()));
+  const paths = subjects.map(({ report }) => escapeName(report.artifact.path)).join(', ');
+  throw usage('SEVERAL_IMAGES', `the build has ${subjects.length} images: ${paths}`, {
+    where: [path],
+    advice: 'name one of them',
+  });
+}
+
+/**
+ * As `openSubject`, for who can do with several: a packer-manifest.json may name several disks. At least one.
+ */
+export async function openSubjects(
+  path: string,
+  context: RunContext,
+  options: SubjectOptions,
+): Promise<readonly Subject[]> {
   const { readManifest } = await import('../manifests/read.ts');
-  const manifest = await readManifest(path);
-  if (manifest === undefined) return openImage(path, context, options);
+  const manifest = await readManifest(path, options.version);
+  if (options.artifactFolder !== undefined && manifest?.kind !== 'packer') {
+    throw usage('NO_PACKER_MANIFEST', '--artifact-dir is for the files of a packer-manifest.json', {
+      where: [path],
+      advice: 'leave it out',
+    });
+  }
+  if (manifest === undefined) return [await openImage(path, context, options)];
   await assertNoInput(options.outputs ?? [], [path]);
+  if (manifest.kind === 'packer') {
+    const { openBuild } = await import('./packer-subject.ts');
+    return openBuild(path, manifest.packer, context, options, openImage);
+  }
   const [flag] = options.imageOnly ?? [];
   if (flag !== undefined) {
     const what =
@@ -75,7 +111,7 @@ export async function openSubject(
       advice: 'name the image, or leave the flag out',
     });
   }
-  return { ...manifest, inspection: null, advice: null, close: async () => {} };
+  return [{ ...manifest, inspection: null, advice: null, close: async () => {} }];
 }
 
 async function openImage(path: string, context: RunContext, options: SubjectOptions): Promise<Subject> {

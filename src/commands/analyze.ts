@@ -1,10 +1,15 @@
 import { basename } from 'node:path';
 import { Args, Flags } from '@oclif/core';
+import type { EmitKind } from '../analyzers/emit.ts';
 import { PLATFORMS } from '../analyzers/families.ts';
-import { BaseCommand } from '../cli/base-command.ts';
+import { BaseCommand, type GlobalFlags } from '../cli/base-command.ts';
 import { CONFIG_FLAG, configOf } from '../cli/config.ts';
-import type { Report } from '../core/contracts/report.ts';
+import { buildOfEnvironment } from '../cli/packer-environment.ts';
+import type { Subject } from '../cli/subject.ts';
+import type { Report, Safety } from '../core/contracts/report.ts';
 import { EXIT, usage } from '../core/errors.ts';
+import { escapeName } from '../core/text.ts';
+import { type BuildReport, buildReport } from '../reporters/build-report.ts';
 import { loadReporter, REPORTER_NAMES } from '../reporters/index.ts';
 
 /** The word for the script of --emit among the outputs. */
@@ -39,7 +44,7 @@ export default class Analyze extends BaseCommand {
   static override args = {
     artifact: Args.string({
       required: true,
-      description: 'Path of the image, or of a report that imgopt wrote.',
+      description: 'Path of an image, a packer-manifest.json, a package list, an SBOM or a saved report.',
     }),
   };
   static override flags = {
@@ -91,6 +96,10 @@ export default class Analyze extends BaseCommand {
       options: PLATFORMS,
     })(),
     config: CONFIG_FLAG,
+    'artifact-dir': Flags.string({
+      summary: 'Where the files of a packer-manifest.json are, if not where it says.',
+      helpValue: 'DIR',
+    }),
     force: Flags.boolean({ summary: 'Overwrite outputs that exist.' }),
     'follow-outside': Flags.boolean({
       summary: 'Let the image refer to files outside of its own folder (backing files, extents).',
@@ -102,7 +111,7 @@ export default class Analyze extends BaseCommand {
     await writeTextFile(path, text, { force, signal: this.signal });
   }
 
-  async run(): Promise<Report> {
+  async run(): Promise<Report | BuildReport> {
     const { args, flags } = await this.parse(Analyze);
     const { planOutputs } = await import('../cli/outputs.ts');
     const formats = [...(flags.format ?? []), ...(flags.emit === undefined ? [] : [EMITTED])];
@@ -111,8 +120,8 @@ export default class Analyze extends BaseCommand {
       if (path !== null) await (await import('../cli/output-file.ts')).assertWritable(path, flags.force);
     }
     const { config } = await configOf(flags);
-    const { isIncomplete, openSubject } = await import('../cli/subject.ts');
-    const subject = await openSubject(args.artifact, this.createContext(flags), {
+    const { isIncomplete, openSubjects } = await import('../cli/subject.ts');
+    const subjects = await openSubjects(args.artifact, this.createContext(flags), {
       drivers: () => this.drivers(),
       version: this.config.version,
       top: flags.top,
@@ -122,6 +131,8 @@ export default class Analyze extends BaseCommand {
       only: flags.rule ?? [],
       without: flags['not-rule'] ?? [],
       publish: flags.profile === 'publish',
+      build: buildOfEnvironment(process.env),
+      ...(flags['artifact-dir'] === undefined ? {} : { artifactFolder: flags['artifact-dir'] }),
       outputs: plans.flatMap(({ path }) => path ?? []),
       imageOnly: IMAGE_ONLY.filter((name) => flags[name] !== undefined && flags[name] !== false).map(
         (name) => `--${name}`,
@@ -131,31 +142,60 @@ export default class Analyze extends BaseCommand {
         : { whatIf: flags['what-if'].split(',').filter((one) => one !== '') }),
     });
     try {
-      const { report, inspection, advice } = subject;
-      const { columns, color } = this.terminal(flags);
+      const reports = subjects.map((one) => one.report);
       for (const { format, path } of plans) {
-        if (format === EMITTED) {
-          const { emit } = await import('../analyzers/emit.ts');
-          const script = emit(flags.emit!, advice!.resolved, inspection!.packages, {
-            safety: flags.safety,
-            artifact: basename(args.artifact),
-            version: this.config.version,
-          });
-          if (path === null) await this.print(script);
-          else await this.writeFile(path, [script], flags.force);
-          continue;
-        }
-        const reporter = await loadReporter(format);
-        if (reporter === undefined) throw usage('UNKNOWN_REPORTER', `there is no format '${format}'`);
-        const options = { columns, color: color && path === null, top: flags.top, inspection };
-        const text = reporter.render(report, options);
+        const text = await this.textOf(format, subjects, path === null, flags, args.artifact);
         if (path === null) await this.print(text);
         else await this.writeFile(path, text, flags.force);
       }
-      if (isIncomplete(report)) process.exitCode = EXIT.unreadable;
-      return report;
+      if (reports.some(isIncomplete)) process.exitCode = EXIT.unreadable;
+      return reports.length === 1 ? reports[0]! : buildReport(reports);
     } finally {
-      await subject.close();
+      await Promise.all(subjects.map((one) => one.close()));
     }
+  }
+
+  /** One result, of one image or of several where its format can hold them. */
+  private async textOf(
+    format: string,
+    subjects: readonly Subject[],
+    isPrinted: boolean,
+    flags: GlobalFlags & { top: number; emit?: EmitKind | undefined; safety: Safety },
+    artifact: string,
+  ): Promise<Iterable<string>> {
+    const [subject, ...more] = subjects as [Subject, ...Subject[]];
+    if (more.length > 0 && format === 'json')
+      return [`${JSON.stringify(buildReport(subjects.map((one) => one.report)), null, 2)}\n`];
+    if (more.length > 0 && format !== 'table') {
+      const paths = subjects.map(({ report }) => escapeName(report.artifact.path)).join(', ');
+      throw usage('SEVERAL_IMAGES', `${format} holds one image, and the build has several: ${paths}`, {
+        advice: 'name one of them',
+      });
+    }
+    if (format === EMITTED) {
+      const { emit } = await import('../analyzers/emit.ts');
+      return [
+        emit(flags.emit!, subject.advice!.resolved, subject.inspection!.packages, {
+          safety: flags.safety,
+          artifact: basename(artifact),
+          version: this.config.version,
+        }),
+      ];
+    }
+    const reporter = await loadReporter(format);
+    if (reporter === undefined) throw usage('UNKNOWN_REPORTER', `there is no format '${format}'`);
+    const { columns, color } = this.terminal(flags);
+    const texts = subjects.map(({ report, inspection }) =>
+      reporter.render(report, { columns, color: color && isPrinted, top: flags.top, inspection }),
+    );
+    return joined(texts);
+  }
+}
+
+/** One after the other, an empty line between. */
+function* joined(texts: readonly Iterable<string>[]): Generator<string> {
+  for (const [index, text] of texts.entries()) {
+    if (index > 0) yield '\n';
+    yield* text;
   }
 }

@@ -135,3 +135,9 @@ export const MAX_CONFIG_DEPTH = 64;
 
 /** Values of imgopt.yml, what aliases repeat counted every time. */
 export const MAX_CONFIG_NODES = 50_000;
+
+/** A line of a package list, which patterns run over: dpkg cuts descriptions at 80 columns, and nobody's are 4 KiB. */
+export const MAX_LIST_LINE_CHARACTERS = 4096;
+
+/** Builds of one packer-manifest.json, which grows by one a build; and files of one build. */
+export const MAX_PACKER_BUILDS = 100_000;

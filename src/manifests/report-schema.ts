@@ -185,13 +185,30 @@ export const reportSchema = z
     'imgopt report: sizes are bytes, lists are sorted by allocated, largest first, ties by name; what was not measured is null.',
   );
 
-/** The published JSON Schema (draft 2020-12). */
+/** What `analyze --json` prints for a Packer build of several images (src/reporters/build-report.ts). */
+export const buildReportSchema = z
+  .object({
+    schema: z.literal('imgopt.reports/1'),
+    generator: reportSchema.shape.generator,
+    reports: z.array(reportSchema).min(1).describe('One for each image, in the order of the manifest.'),
+  })
+  .describe('imgopt reports of a build of several images.');
+
+/** The published JSON Schemas (draft 2020-12). */
 export function reportJsonSchema(): Record<string, unknown> {
-  const { $schema, ...rest } = z.toJSONSchema(reportSchema, { io: 'input', target: 'draft-2020-12' });
+  return published(reportSchema, 'report');
+}
+
+export function buildReportJsonSchema(): Record<string, unknown> {
+  return published(buildReportSchema, 'reports');
+}
+
+function published(schema: z.ZodType, name: string): Record<string, unknown> {
+  const { $schema, ...rest } = z.toJSONSchema(schema, { io: 'input', target: 'draft-2020-12' });
   return {
     $schema,
-    $id: 'https://raw.githubusercontent.com/imgopt/imgopt/main/schemas/report-1.schema.json',
-    title: 'imgopt.report/1',
+    $id: `https://raw.githubusercontent.com/imgopt/imgopt/main/schemas/${name}-1.schema.json`,
+    title: `imgopt.${name}/1`,
     ...rest,
   };
 }

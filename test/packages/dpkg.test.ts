@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readParagraphs } from '../../src/packages/dpkg/deb822.ts';
+import { readParagraphs } from '../../src/core/deb822.ts';
 import { readDiversions } from '../../src/packages/dpkg/diversions.ts';
 import { dpkgPackages } from '../../src/packages/dpkg/dpkg.ts';
 import { parseFlat, parseRelations } from '../../src/packages/dpkg/relations.ts';

@@ -14,10 +14,10 @@
  */
 import type { Context } from '../../core/contracts/context.ts';
 import type { Package, PackageDatabase, RootTree } from '../../core/contracts/package.ts';
+import { readParagraphs } from '../../core/deb822.ts';
 import { corrupt } from '../../core/errors.ts';
 import { MAX_PACKAGES } from '../../core/limits.ts';
 import { comparePackages, OwnedFiles } from '../owned-files.ts';
-import { readParagraphs } from './deb822.ts';
 import { type Diversions, readDiversions } from './diversions.ts';
 import { addList, type FileList, readLists } from './lists.ts';
 import { parseFlat, parseRelations } from './relations.ts';

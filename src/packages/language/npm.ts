@@ -5,9 +5,9 @@
  */
 import type { Context } from '../../core/contracts/context.ts';
 import type { Dependency, Package, PackageDatabase, RootTree } from '../../core/contracts/package.ts';
+import { asObject, type JsonObject, parseJson, textOf } from '../../core/json.ts';
 import { MAX_SOFTWARE_DIRECTORIES } from '../../core/limits.ts';
 import { decodeUtf8 } from '../../core/text.ts';
-import { asObject, type JsonObject, parseJson, textOf } from '../json.ts';
 import { comparePackages, OwnedFiles } from '../owned-files.ts';
 import { reportIncomplete, SOFTWARE_MARKERS, softwarePlaces } from './places.ts';
 

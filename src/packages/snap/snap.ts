@@ -8,9 +8,9 @@
  */
 import type { Context } from '../../core/contracts/context.ts';
 import type { Package, PackageDatabase } from '../../core/contracts/package.ts';
+import { asObject, parseJson, textOf } from '../../core/json.ts';
 import { MAX_PACKAGES } from '../../core/limits.ts';
 import { decodeUtf8 } from '../../core/text.ts';
-import { asObject, parseJson, textOf } from '../json.ts';
 import { comparePackages, OwnedFiles } from '../owned-files.ts';
 
 const STATE = '/var/lib/snapd/state.json';
