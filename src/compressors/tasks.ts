@@ -39,6 +39,8 @@ export interface ZstdFrameSettings {
   readonly windowLog?: number | undefined;
   /** Long-distance matching. */
   readonly long?: boolean | undefined;
+  /** log2 of the entries of the match finder's tables; the level's own when not given. */
+  readonly tables?: { readonly hashLog: number; readonly chainLog: number } | undefined;
 }
 
 /** Compress a piece to one zstd frame with content size and checksum. */
@@ -180,13 +182,21 @@ export function compressFrame(input: Uint8Array, settings: ZstdFrameSettings): U
   return plain(zstdCompressSync(input, { chunkSize: bound(input.length), params: frameParams(settings) }));
 }
 
-function frameParams({ level, windowLog, long }: ZstdFrameSettings): NonNullable<ZstdOptions['params']> {
+function frameParams({
+  level,
+  windowLog,
+  long,
+  tables,
+}: ZstdFrameSettings): NonNullable<ZstdOptions['params']> {
   return {
     [constants.ZSTD_c_compressionLevel]: level,
     [constants.ZSTD_c_checksumFlag]: 1,
     [constants.ZSTD_c_contentSizeFlag]: 1,
     ...(windowLog === undefined ? {} : { [constants.ZSTD_c_windowLog]: windowLog }),
     ...(long === true ? { [constants.ZSTD_c_enableLongDistanceMatching]: 1 } : {}),
+    ...(tables === undefined
+      ? {}
+      : { [constants.ZSTD_c_hashLog]: tables.hashLog, [constants.ZSTD_c_chainLog]: tables.chainLog }),
   };
 }
 
