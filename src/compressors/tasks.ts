@@ -18,6 +18,7 @@ import {
 import { MAX_ZSTD_WINDOW_LOG } from '../core/limits.ts';
 import { HOLE_BYTES } from '../core/output-file.ts';
 import { dataRuns, isZero } from '../core/zeros.ts';
+import { type ClusterStretch, decodeStretch } from './cluster-decode.ts';
 import { type ClusterCodec, type ClusterResult, compressBatch } from './cluster-work.ts';
 import { DEFLATE_WINDOW_BYTES } from './gzip-layout.ts';
 import { release } from './release.ts';
@@ -83,7 +84,13 @@ export interface UnitsTask {
   readonly input: Uint8Array<ArrayBuffer>;
 }
 
-export type CodecTask = ZstdCompressTask | DeflateTask | ZstdDecompressTask | UnitsTask;
+/** Decode each of many clusters for itself. */
+export interface DecodeUnitsTask extends ClusterStretch {
+  readonly kind: 'decode-units';
+  readonly input: Uint8Array<ArrayBuffer>;
+}
+
+export type CodecTask = ZstdCompressTask | DeflateTask | ZstdDecompressTask | UnitsTask | DecodeUnitsTask;
 
 /** A piece done. */
 export interface PieceResult {
@@ -102,7 +109,21 @@ export interface UnitsResult extends ClusterResult {
   readonly input: Uint8Array<ArrayBuffer>;
 }
 
-export type ResultOf<T extends CodecTask> = T extends UnitsTask ? UnitsResult : PieceResult;
+/** The task's output, filled, and its input, given back. */
+export interface DecodeUnitsResult {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly input: Uint8Array<ArrayBuffer>;
+  /** Positions of clusters that do not decode. */
+  readonly failed: readonly number[];
+}
+
+type TaskResult = PieceResult | UnitsResult | DecodeUnitsResult;
+
+export type ResultOf<T extends CodecTask> = T extends UnitsTask
+  ? UnitsResult
+  : T extends DecodeUnitsTask
+    ? DecodeUnitsResult
+    : PieceResult;
 
 /** Marks a file that ended before the piece did: it became shorter while it was read. */
 export const SHORT_READ = 'IMGOPT_SHORT_READ';
@@ -338,7 +359,7 @@ function compressUnits({ input, unit, codec }: UnitsTask): UnitsResult {
 
 /** Does a task here and now. @throws Error with `code` BAD_FRAME, SHORT_READ or one of the system's */
 export function performTask<T extends CodecTask>(task: T): ResultOf<T> | Promise<ResultOf<T>>;
-export function performTask(task: CodecTask): PieceResult | UnitsResult | Promise<PieceResult> {
+export function performTask(task: CodecTask): TaskResult | Promise<PieceResult> {
   switch (task.kind) {
     case 'zstd-frame':
       return isLongWork(task) ? compressZstdInPieces(task) : compressZstd(task);
@@ -348,6 +369,8 @@ export function performTask(task: CodecTask): PieceResult | UnitsResult | Promis
       return decompressZstd(task);
     case 'units':
       return compressUnits(task);
+    case 'decode-units':
+      return { bytes: task.output, input: task.input, failed: decodeStretch(task) };
   }
 }
 
@@ -357,12 +380,14 @@ export function taskTransfers(task: CodecTask): ArrayBuffer[] {
   if (task.input instanceof Uint8Array) moved.push(task.input.buffer);
   if (task.kind === 'deflate-blocks' && task.dictionary instanceof Uint8Array)
     moved.push(task.dictionary.buffer);
+  if (task.kind === 'decode-units') moved.push(task.output.buffer);
   return moved;
 }
 
 /** Buffers that move with a result back. */
-export function resultTransfers(result: PieceResult | UnitsResult): ArrayBuffer[] {
+export function resultTransfers(result: TaskResult): ArrayBuffer[] {
   const moved = result.bytes.length > 0 ? [result.bytes.buffer] : [];
-  if ('input' in result) moved.push(result.input.buffer, result.lengths.buffer);
+  if ('input' in result) moved.push(result.input.buffer);
+  if ('lengths' in result) moved.push(result.lengths.buffer);
   return moved;
 }

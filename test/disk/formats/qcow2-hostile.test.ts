@@ -1,7 +1,7 @@
 /** Damaged and hostile qcow2: every field poked by itself, cut files, mutations. */
 import { describe, expect, it } from 'vitest';
+import { zstdFrameLength } from '../../../src/compressors/cluster-decode.ts';
 import { ImgoptError, isArtifactError } from '../../../src/core/errors.ts';
-import { zstdFrameLength } from '../../../src/disk/formats/qcow2/clusters.ts';
 import { qcow2Format } from '../../../src/disk/formats/qcow2/qcow2.ts';
 import { fixtureBytes } from '../../support/fixtures.ts';
 import { openImageBytes, randomFrom, readAll, readMap } from '../../support/image-context.ts';

@@ -7,11 +7,16 @@
  * So clusters of up to 32 KiB are decoded on the spot; larger ones go to the pool, where they use the other
  * cores and leave the event loop to others, except a single one of 64 KiB (the usual size) that has no company, and
  * zstd of that size, which costs half as much to decode as deflate.
+ *
+ * Who reads much of an image (verifying, --deep) gets threads that decode a joint read each: one message instead
+ * of sixteen trips through the pool, and buffers that are used again. Starting them takes some 50 ms and their
+ * memory, so an image has to have been read for a while first.
  */
-import { inflateRaw, inflateRawSync, constants as Z, zstdDecompress, zstdDecompressSync } from 'node:zlib';
+import { type ClusterAlgorithm, decodeCluster } from '../../../compressors/cluster-decode.ts';
+import { CodecPool } from '../../../compressors/pool.ts';
+import type { DecodeUnitsResult } from '../../../compressors/tasks.ts';
 import type { BlockSource } from '../../../core/contracts/source.ts';
 import { corrupt, ImgoptError, system } from '../../../core/errors.ts';
-import { viewOf } from '../../../core/record.ts';
 import { hex } from '../../../core/text.ts';
 import { DAMAGED_ADVICE, type Header } from './header.ts';
 
@@ -24,8 +29,10 @@ const MAX_GROUP_OUTPUT = 1024 * 1024;
 const MAX_GAP = 4096;
 /** Joint reads that one call keeps in flight: bounds its memory to some 4 MiB, and feeds 8 threads. */
 const GROUPS_IN_FLIGHT = 2;
-/** RFC 8878, 3.1.1.1.2, recommends that decoders support windows of 8 MiB; a cluster has 2 MiB at most. */
-const MAX_ZSTD_WINDOW_LOG = 23;
+/** Bytes decoded from an image before threads are started for it; a scan of metadata stays below. */
+const THREADS_AFTER_BYTES = 96 * 1024 * 1024;
+/** Joint reads of fewer clusters are not worth a message. */
+const MIN_STRETCH = 8;
 
 /** A part of a compressed cluster, wanted in `target`. */
 export interface Want {
@@ -43,14 +50,28 @@ export class CompressedClusters {
   private readonly capacity: number;
   /** Decoded clusters by host offset, least recently used first. */
   private readonly cache = new Map<number, Uint8Array>();
-  private readonly inFlight = new Map<number, Promise<Uint8Array>>();
+  /** By host offset: waits for a cluster that is being fetched or decoded. */
+  private readonly inFlight = new Map<number, () => Promise<Uint8Array>>();
   /** Clusters being fetched or decoded. */
   private active = 0;
+  private readonly algorithm: ClusterAlgorithm;
+  private readonly threads: number;
+  private pool: CodecPool | undefined;
+  private decodedBytes = 0;
+  /** Of finished stretches, to be filled again. */
+  private readonly spare: { input: Uint8Array<ArrayBuffer>; output: Uint8Array<ArrayBuffer> }[] = [];
 
-  constructor(file: BlockSource, header: Header, cacheBytes: number) {
+  /** `threads`: how many may decode once much has been read; 1 is none beside the caller's. */
+  constructor(file: BlockSource, header: Header, cacheBytes: number, threads: number) {
     this.file = file;
     this.header = header;
     this.capacity = Math.max(1, Math.floor(cacheBytes / header.clusterSize));
+    this.algorithm = header.compressionType === 'zstd' ? 'zstd' : 'deflate-raw';
+    this.threads = threads;
+  }
+
+  close(): void {
+    this.pool?.close();
   }
 
   /**
@@ -63,7 +84,8 @@ export class CompressedClusters {
     const worker = async (): Promise<void> => {
       while (next < groups.length) await this.readGroup(groups[next++]!);
     };
-    const workers = Array.from({ length: Math.min(GROUPS_IN_FLIGHT, groups.length) }, worker);
+    const atOnce = this.usesThreads ? Math.max(GROUPS_IN_FLIGHT, this.threads) : GROUPS_IN_FLIGHT;
+    const workers = Array.from({ length: Math.min(atOnce, groups.length) }, worker);
     const results = await Promise.allSettled(workers); // nobody writes to a target after we return
     for (const result of results) if (result.status === 'rejected') throw result.reason;
   }
@@ -109,7 +131,7 @@ export class CompressedClusters {
     for (const want of group) {
       const running = this.inFlight.get(want.host);
       if (running === undefined) fresh.push(want);
-      else waiting.push(running.then((cluster) => copyTo(want, cluster)));
+      else waiting.push(running().then((cluster) => copyTo(want, cluster)));
     }
     if (fresh.length > 0) {
       // Clusters need not lie in the guest's order, and the group's first may be in flight elsewhere.
@@ -119,12 +141,73 @@ export class CompressedClusters {
         start = Math.min(start, want.host);
         end = Math.max(end, want.host + want.packed);
       }
-      const bytes = new Uint8Array(end - start);
-      const reading = this.file.read(bytes, start);
-      for (const want of fresh) waiting.push(this.decodeWant(want, bytes, start, reading));
+      this.decodedBytes += fresh.length * this.header.clusterSize;
+      if (fresh.length >= MIN_STRETCH && this.usesThreads) waiting.push(this.readStretch(fresh, start, end));
+      else {
+        const bytes = new Uint8Array(end - start);
+        const reading = this.file.read(bytes, start);
+        for (const want of fresh) waiting.push(this.decodeWant(want, bytes, start, reading));
+      }
     }
     const results = await Promise.allSettled(waiting);
     for (const result of results) if (result.status === 'rejected') throw result.reason;
+  }
+
+  private get usesThreads(): boolean {
+    return this.threads > 1 && this.decodedBytes > THREADS_AFTER_BYTES;
+  }
+
+  /** Reads and decodes clusters that lie in one stretch of the file, on a thread. */
+  private async readStretch(wants: readonly Want[], start: number, end: number): Promise<void> {
+    const { clusterSize } = this.header;
+    this.pool ??= new CodecPool({ threads: this.threads });
+    const buffers = this.spare.pop() ?? {
+      input: new Uint8Array(new ArrayBuffer(MAX_GROUP_INPUT + 2 * clusterSize)),
+      output: new Uint8Array(new ArrayBuffer(Math.max(MAX_GROUP_OUTPUT, clusterSize))),
+    };
+    const inputBuffer =
+      buffers.input.length >= end - start ? buffers.input.buffer : new ArrayBuffer(end - start);
+    const input = new Uint8Array(inputBuffer, 0, end - start);
+    const decoding = this.file.read(input, start).then(() =>
+      this.pool!.run({
+        kind: 'decode-units',
+        algorithm: this.algorithm,
+        clusterSize,
+        input,
+        starts: Int32Array.from(wants, ({ host }) => host - start),
+        lengths: Int32Array.from(wants, ({ packed }) => packed),
+        output: buffers.output,
+      }),
+    );
+    /** The cluster at `i`, valid until the buffers are filled again; one that fails is decoded alone, for the words. */
+    const clusterOf = (result: DecodeUnitsResult, i: number): Uint8Array | Promise<Uint8Array> => {
+      const { host, packed } = wants[i]!;
+      if (result.failed.includes(i)) {
+        return this.decode(result.input.slice(host - start, host - start + packed), host);
+      }
+      return result.bytes.subarray(i * clusterSize, (i + 1) * clusterSize);
+    };
+    // Who wants one of them meanwhile gets a copy: both hear of the result in one turn, before the buffers go on.
+    const share = wants.map(
+      (_, i) => (): Promise<Uint8Array> =>
+        decoding.then((result) => {
+          const cluster = clusterOf(result, i);
+          return cluster instanceof Promise ? cluster : cluster.slice();
+        }),
+    );
+    for (const [i, { host }] of wants.entries()) this.inFlight.set(host, share[i]!);
+    try {
+      const result = await decoding;
+      for (const [i, want] of wants.entries()) {
+        const cluster = clusterOf(result, i);
+        copyTo(want, cluster instanceof Promise ? await cluster : cluster);
+      }
+      this.spare.push({ input: new Uint8Array(result.input.buffer), output: result.bytes });
+    } finally {
+      for (const [i, { host }] of wants.entries()) {
+        if (this.inFlight.get(host) === share[i]) this.inFlight.delete(host);
+      }
+    }
   }
 
   private async decodeWant(
@@ -138,14 +221,15 @@ export class CompressedClusters {
     const decoding = reading.then(() =>
       this.decode(bytes.subarray(host - start, host - start + packed), host),
     );
-    this.inFlight.set(host, decoding);
+    const share = (): Promise<Uint8Array> => decoding;
+    this.inFlight.set(host, share);
     try {
       const cluster = await decoding;
       copyTo(want, cluster);
       if (want.target.length < cluster.length) this.keep(host, cluster);
     } finally {
       this.active--;
-      if (this.inFlight.get(host) === decoding) this.inFlight.delete(host);
+      if (this.inFlight.get(host) === share) this.inFlight.delete(host);
     }
   }
 
@@ -160,15 +244,12 @@ export class CompressedClusters {
 
   /** Decodes one cluster; `packed` may go on behind its compressed data. */
   private async decode(packed: Uint8Array, host: number): Promise<Uint8Array> {
-    const { clusterSize, compressionType } = this.header;
-    const isFast = compressionType === 'zstd' || this.active === 1;
+    const { clusterSize } = this.header;
+    const isFast = this.algorithm === 'zstd' || this.active === 1;
     const onTheSpot = clusterSize <= (isFast ? MAX_SYNC_LONE_CLUSTER : MAX_SYNC_CLUSTER);
     let cluster: Uint8Array;
     try {
-      cluster =
-        compressionType === 'zstd'
-          ? await decodeZstd(packed, clusterSize, onTheSpot)
-          : await decodeDeflate(packed, clusterSize, onTheSpot);
+      cluster = await decodeCluster(packed, clusterSize, this.algorithm, onTheSpot);
     } catch (error) {
       if (error instanceof ImgoptError) throw error;
       const { code, message } = error as NodeJS.ErrnoException;
@@ -192,90 +273,4 @@ export class CompressedClusters {
 
 function copyTo(want: Want, cluster: Uint8Array): void {
   want.target.set(cluster.subarray(want.from, want.from + want.target.length));
-}
-
-/**
- * Raw deflate with a window of 4 KiB; the decoder's default window accepts any. Sync-flush as the end, because
- * decoding stops when a cluster is full: writers need not finish the stream, and what follows is not ours.
- */
-function decodeDeflate(
-  packed: Uint8Array,
-  clusterSize: number,
-  onTheSpot: boolean,
-): Uint8Array | Promise<Uint8Array> {
-  const options = { chunkSize: clusterSize, maxOutputLength: clusterSize, finishFlush: Z.Z_SYNC_FLUSH };
-  if (onTheSpot) return inflateRawSync(packed, options);
-  return new Promise((resolve, reject) => {
-    inflateRaw(packed, options, (error, result) => (error === null ? resolve(result) : reject(error)));
-  });
-}
-
-/** One or more frames until a cluster is full; node:zlib refuses trailing bytes, so each frame is measured. */
-async function decodeZstd(packed: Uint8Array, clusterSize: number, onTheSpot: boolean): Promise<Uint8Array> {
-  const parts: Uint8Array[] = [];
-  let filled = 0;
-  let at = 0;
-  while (filled < clusterSize && at < packed.length) {
-    const length = zstdFrameLength(packed.subarray(at));
-    if (length === null) break;
-    const part = await decodeZstdFrame(
-      packed.subarray(at, at + length),
-      clusterSize,
-      clusterSize - filled,
-      onTheSpot,
-    );
-    parts.push(part);
-    filled += part.length;
-    at += length;
-  }
-  return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
-}
-
-function decodeZstdFrame(
-  frame: Uint8Array,
-  clusterSize: number,
-  most: number,
-  onTheSpot: boolean,
-): Uint8Array | Promise<Uint8Array> {
-  const options = {
-    chunkSize: clusterSize,
-    maxOutputLength: most,
-    params: { [Z.ZSTD_d_windowLogMax]: MAX_ZSTD_WINDOW_LOG },
-  };
-  if (onTheSpot) return zstdDecompressSync(frame, options);
-  return new Promise((resolve, reject) => {
-    zstdDecompress(frame, options, (error, result) => (error === null ? resolve(result) : reject(error)));
-  });
-}
-
-const ZSTD_MAGIC = 0xfd2fb528;
-
-/**
- * Bytes of the zstd frame at the start of `bytes` (RFC 8878, 3.1.1); null when there is no whole frame.
- * Walks block headers only.
- */
-export function zstdFrameLength(bytes: Uint8Array): number | null {
-  if (bytes.length < 6) return null;
-  const view = viewOf(bytes);
-  const magic = view.getUint32(0, true);
-  if (magic >>> 4 === 0x184d2a5) {
-    const length = bytes.length < 8 ? Number.POSITIVE_INFINITY : 8 + view.getUint32(4, true);
-    return length <= bytes.length ? length : null;
-  }
-  if (magic !== ZSTD_MAGIC) return null;
-  const descriptor = bytes[4]!;
-  const singleSegment = (descriptor & 0x20) !== 0;
-  const dictionary = [0, 1, 2, 4][descriptor & 3]!;
-  const contentSize = [singleSegment ? 1 : 0, 2, 4, 8][descriptor >>> 6]!;
-  let at = 5 + (singleSegment ? 0 : 1) + dictionary + contentSize;
-  for (;;) {
-    if (at + 3 > bytes.length) return null;
-    const header = bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16);
-    const type = (header >>> 1) & 3;
-    if (type === 3) return null; // reserved
-    at += 3 + (type === 1 ? 1 : header >>> 3); // a run-length block stores one byte
-    if ((header & 1) !== 0) break;
-  }
-  if ((descriptor & 0x04) !== 0) at += 4;
-  return at <= bytes.length ? at : null;
 }

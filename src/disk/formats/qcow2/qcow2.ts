@@ -57,7 +57,7 @@ async function openQcow2(file: BlockSource, context: ImageContext): Promise<Disk
     const close = async (): Promise<void> => {
       for (const one of opened) await one.close();
     };
-    const { signal } = context;
+    const { signal, threads } = context;
     const source = new Qcow2Source({
       header,
       file,
@@ -65,6 +65,7 @@ async function openQcow2(file: BlockSource, context: ImageContext): Promise<Disk
       dataFile: dataFile?.source ?? null,
       backing: backing?.source ?? null,
       signal,
+      threads,
       close,
     });
     const own: ImageFile[] = [{ ...context.file, role: 'image', format: 'qcow2' }];
@@ -76,7 +77,7 @@ async function openQcow2(file: BlockSource, context: ImageContext): Promise<Disk
       files: [...own, ...(backing?.files ?? []).map((one): ImageFile => ({ ...one, role: 'backing' }))],
       mapIsExact: own.every((one) => one.fileSize - one.allocated <= holesOfMetadata(header, one)),
       snapshotBytes,
-      close,
+      close: () => source.close(),
     };
   } catch (error) {
     for (const one of opened.slice(1)) await one.close(); // `file` is the caller's until we return a disk

@@ -33,6 +33,8 @@ export interface Qcow2Parts {
   readonly dataFile: BlockSource | null;
   readonly backing: BlockSource | null;
   readonly signal: AbortSignal;
+  /** That may decode compressed clusters. */
+  readonly threads: number;
   close(): Promise<void>;
 }
 
@@ -57,7 +59,7 @@ export class Qcow2Source implements BlockSource {
     this.data = parts.dataFile ?? file;
     this.tables = new L2Tables(file, header, parts.l1, IMAGE_CACHE_BYTES / 2);
     this.entries = new EntryReader(header, this.data.size);
-    this.clusters = new CompressedClusters(file, header, IMAGE_CACHE_BYTES / 2);
+    this.clusters = new CompressedClusters(file, header, IMAGE_CACHE_BYTES / 2, parts.threads);
   }
 
   async read(target: Uint8Array, offset: number): Promise<void> {
@@ -232,6 +234,7 @@ export class Qcow2Source implements BlockSource {
   }
 
   close(): Promise<void> {
+    this.clusters.close();
     return this.parts.close();
   }
 }
