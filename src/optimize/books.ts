@@ -5,6 +5,7 @@ import type { ImageWriter, WriterOptions, WriteTally } from '../core/contracts/w
 import { ExtentBuilder, type ExtentSet } from '../core/extents.ts';
 import type { Plan } from './plan.ts';
 import type { Prediction } from './predict.ts';
+import { type Savings, savingsOf } from './suggestions.ts';
 
 export interface FilesystemBooks {
   readonly index: number;
@@ -55,6 +56,8 @@ export interface OptimizeResult {
   };
   readonly filesystems: readonly FilesystemBooks[];
   readonly prediction: Prediction | null;
+  /** What removing files and packages could still save. */
+  readonly savings: Savings;
 }
 
 export interface Outcome {
@@ -129,6 +132,7 @@ export async function accountFor(
     },
     filesystems: books,
     prediction: prediction ?? null,
+    savings: await savingsOf(inspection),
   };
 }
 

@@ -123,7 +123,14 @@ async function writeFile(
       ? null
       : isStream
         ? await compareStream(disk, file.temporary, context)
-        : await verify(file.temporary, inspection, disk, options, context);
+        : await verify(
+            file.temporary,
+            inspection,
+            disk,
+            sizeIn(writer, disk, writerOptions),
+            options,
+            context,
+          );
     await assertUnchanged(stamps);
     context.signal.throwIfAborted();
     const { size, blocks } = await stat(file.temporary).catch((error: unknown) => {
@@ -175,11 +182,16 @@ function fileOutput(file: OutputFile): ImageOutput {
   };
 }
 
+function sizeIn(writer: ImageWriter, disk: BlockSource, options: WriterOptions): number {
+  return writer.virtualSize?.(disk.size, options) ?? disk.size;
+}
+
 /** Opens the output as a stranger would, and compares. Returns the bytes compared. */
 async function verify(
   temporary: string,
   inspection: Inspection,
   disk: BlockSource,
+  size: number,
   options: OptimizeOptions,
   context: RunContext,
 ): Promise<number> {
@@ -189,7 +201,7 @@ async function verify(
   const { drivers, followOutside } = options;
   const output = await inspect(temporary, quiet, { drivers, followOutside });
   try {
-    const compared = await compareDisks(disk, output.disk.source, context);
+    const compared = await compareDisks(disk, output.disk.source, context, size);
     compareTrees(inspection, output);
     return compared;
   } finally {

@@ -24,6 +24,7 @@ export function mismatch(message: string): ImgoptError {
 
 /**
  * Compares two disks byte by byte.
+ * @param size bytes that the output's format gives the disk: at least the source's; what it adds must be zeros
  * @returns bytes compared
  * @throws ImgoptError `failed-check` at the first difference
  */
@@ -31,9 +32,10 @@ export async function compareDisks(
   expected: BlockSource,
   actual: BlockSource,
   context: Context,
+  size = expected.size,
 ): Promise<number> {
-  if (expected.size !== actual.size) {
-    throw mismatch(`the disk has ${actual.size} bytes instead of ${expected.size}`);
+  if (actual.size !== size) {
+    throw mismatch(`the disk has ${actual.size} bytes instead of ${size}`);
   }
   const [ours, theirs] = await Promise.all([dataOf(expected), dataOf(actual)]);
   const data = ours.union(theirs);
@@ -48,7 +50,12 @@ export async function compareDisks(
       const { start, end } = pieces[next++]!;
       const left = a.subarray(0, end - start);
       const right = b.subarray(0, end - start);
-      const reads = await Promise.allSettled([expected.read(left, start), actual.read(right, start)]);
+      const inside = Math.max(0, Math.min(end, expected.size) - start);
+      left.fill(0, inside);
+      const reads = await Promise.allSettled([
+        inside > 0 ? expected.read(left.subarray(0, inside), start) : undefined,
+        actual.read(right, start),
+      ]);
       for (const read of reads) if (read.status === 'rejected') throw read.reason;
       if (left.compare(right) !== 0) {
         const at = left.findIndex((byte, i) => byte !== right[i]);

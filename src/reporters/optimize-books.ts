@@ -42,6 +42,8 @@ export function renderBooks(
   ];
   const parts = [renderTable(columns, rows, width, style)];
   if (result.filesystems.length > 0) parts.push('', filesystemTable(result, width, options.color));
+  const left = savingsLine(result);
+  if (left !== null) parts.push('', left);
   if (output.path !== null) {
     const verified =
       output.verified === null
@@ -50,6 +52,15 @@ export function renderBooks(
     parts.push('', `${escapeName(output.path)}: ${verified}`);
   }
   return `${parts.join('\n')}\n`;
+}
+
+/** Sums are of the guest's filesystems: what they are worth in the output depends on its compression. */
+function savingsLine({ savings, input }: OptimizeResult): string | null {
+  const sums = (['safe', 'review'] as const)
+    .filter((safety) => savings[safety].reclaimable > 0)
+    .map((safety) => `${formatSize(savings[safety].reclaimable)} ${safety}`);
+  if (sums.length === 0) return null;
+  return `files that could go before the next build: ${sums.join(', ')} (imgopt analyze ${escapeName(input.path)})`;
 }
 
 function filesystemTable({ filesystems }: OptimizeResult, width: number, color: boolean): string {

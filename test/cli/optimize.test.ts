@@ -44,6 +44,27 @@ function expectFiles(...more: string[]): void {
 }
 
 describe('optimize', () => {
+  test('says what the suggestions of analyze could still save, and no more than they', async () => {
+    const [optimized, analyzed] = await Promise.all([
+      imgopt(['optimize', input, '--dry-run', '--json'], { cwd: folder }),
+      imgopt(['analyze', input, '--json'], { cwd: folder }),
+    ]);
+    const { savings } = JSON.parse(optimized.stdout) as {
+      savings: Record<string, { suggestions: number; reclaimable: number }>;
+    };
+    const { suggestions } = JSON.parse(analyzed.stdout) as {
+      suggestions: { rule: string; safety: string; reclaimable: number; needsUnusedDropped: boolean }[];
+    };
+    for (const safety of ['safe', 'review', 'risky']) {
+      const those = suggestions.filter((one) => one.safety === safety && one.needsUnusedDropped);
+      expect(savings[safety], safety).toEqual({
+        suggestions: those.length,
+        reclaimable: those.reduce((sum, one) => sum + one.reclaimable, 0),
+      });
+    }
+    expect(savings.safe!.reclaimable).toBeGreaterThan(0);
+  });
+
   test('writes the image and says what became of the bytes', async () => {
     const { code, stdout, stderr } = await imgopt(['optimize', input, '-o', 'out.qcow2'], { cwd: folder });
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
@@ -51,6 +72,7 @@ describe('optimize', () => {
     expect(stdout).toMatch(/^unused .*dropped/m);
     expect(stdout).toMatch(/^after .*qcow2 zlib/m);
     expect(stdout).toContain('files alike');
+    expect(stdout).toMatch(/^files that could go before the next build: .* safe/m);
     expectFiles('out.qcow2');
   });
 

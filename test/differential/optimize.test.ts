@@ -251,6 +251,28 @@ describeWithTools(TOOLS, 'optimize', () => {
     }
   });
 
+  test('a disk that its format rounds up is verified with the zeros that it gains', async () => {
+    const odd = join(folder, 'odd-azure.raw');
+    copyFileSync(guest.path, odd);
+    truncateSync(odd, DISK_SIZE + 512 * 3);
+    const output = join(folder, 'odd.vhd');
+    const { output: written } = await run(odd, output, {
+      to: 'vpc',
+      subformat: 'fixed',
+      compression: 'none',
+    });
+    expect(written.verified).toBeGreaterThan(0);
+    const MiB = 1024 * 1024;
+    expect(written.fileSize).toBe(Math.ceil((DISK_SIZE + 512 * 3) / MiB) * MiB + 512);
+    // The last byte of the disk's own, and nothing behind it: as qemu-img reads it.
+    const raw = await unpack(output, 'vpc');
+    expect(
+      readFileSync(raw)
+        .subarray(DISK_SIZE)
+        .every((byte) => byte === 0),
+    ).toBe(true);
+  });
+
   test('a filesystem that waits for its journal is kept whole, and so is one that nobody reads', async () => {
     const dirty = join(folder, 'dirty.raw');
     copyFileSync(guest.path, dirty);
