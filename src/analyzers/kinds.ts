@@ -12,7 +12,7 @@ import { FILE_TYPE, type FileTable } from '../core/file-table.ts';
 import { compareText } from '../core/text.ts';
 
 /** Names of the kinds, in the order of their numbers. */
-const KINDS = [
+export const KINDS = [
   'other',
   'programs',
   'shared libraries',
@@ -337,13 +337,18 @@ function classify(table: FileTable, mounts: readonly (string | null)[]): Uint8Ar
   return kinds;
 }
 
-/** Kinds of files with their sums, largest first. They add up to `totals.allocated`. */
-export function analyzeKinds(inspection: Inspection): KindSection[] {
-  const { table, filesystems } = inspection;
+/** By entry of the table, for everything that is not a directory: position of its kind in `KINDS`. */
+export function kindsOf({ table, filesystems }: Inspection): Uint8Array {
   const mounts = table.sections.map(
     (_, section) => filesystems.find((one) => one.section === section)?.mountPoint ?? null,
   );
-  const kinds = classify(table, mounts);
+  return classify(table, mounts);
+}
+
+/** Kinds of files with their sums, largest first. They add up to `totals.allocated`. */
+export function analyzeKinds(inspection: Inspection): KindSection[] {
+  const { table } = inspection;
+  const kinds = kindsOf(inspection);
   const files = new Float64Array(KINDS.length);
   const size = new Float64Array(KINDS.length);
   const allocated = new Float64Array(KINDS.length);

@@ -8,7 +8,7 @@ export interface OutputPlan {
   readonly path: string | null;
 }
 
-const FORMAT_OF_EXTENSION: Record<string, string> = { '.json': 'json', '.csv': 'csv' };
+const FORMAT_OF_EXTENSION: Record<string, string> = { '.json': 'json', '.csv': 'csv', '.html': 'html' };
 
 /**
  * @param json standard output already carries the one document of `--json`

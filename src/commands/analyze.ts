@@ -100,6 +100,10 @@ export default class Analyze extends BaseCommand {
       summary: 'Where the files of a packer-manifest.json are, if not where it says.',
       helpValue: 'DIR',
     }),
+    baseline: Flags.string({
+      summary: 'Saved report or artifact that --format html shows the difference from.',
+      helpValue: 'PATH',
+    }),
     force: Flags.boolean({ summary: 'Overwrite outputs that exist.' }),
     'follow-outside': Flags.boolean({
       summary: 'Let the image refer to files outside of its own folder (backing files, extents).',
@@ -111,6 +115,22 @@ export default class Analyze extends BaseCommand {
     await writeTextFile(path, text, { force, signal: this.signal });
   }
 
+  /** Of a saved report, or of an artifact, with all its files: a list that is cut says nothing about the rest. */
+  private async baselineReport(
+    flags: GlobalFlags & { 'follow-outside': boolean },
+    path: string,
+  ): Promise<Report> {
+    const { openSubject } = await import('../cli/subject.ts');
+    const subject = await openSubject(path, this.createContext(flags), {
+      drivers: () => this.drivers(),
+      version: this.config.version,
+      top: 0,
+      followOutside: flags['follow-outside'],
+    });
+    await subject.close();
+    return subject.report;
+  }
+
   async run(): Promise<Report | BuildReport> {
     const { args, flags } = await this.parse(Analyze);
     const { planOutputs } = await import('../cli/outputs.ts');
@@ -118,6 +138,11 @@ export default class Analyze extends BaseCommand {
     const plans = planOutputs(formats, flags.output ?? [], this.jsonEnabled());
     for (const { path } of plans) {
       if (path !== null) await (await import('../cli/output-file.ts')).assertWritable(path, flags.force);
+    }
+    if (flags.baseline !== undefined && !plans.some(({ format }) => format === 'html')) {
+      throw usage('BASELINE_UNUSED', '--baseline is for --format html', {
+        advice: 'add --format html, or compare with imgopt diff',
+      });
     }
     const { config } = await configOf(flags);
     const { isIncomplete, openSubjects } = await import('../cli/subject.ts');
@@ -160,7 +185,13 @@ export default class Analyze extends BaseCommand {
     format: string,
     subjects: readonly Subject[],
     isPrinted: boolean,
-    flags: GlobalFlags & { top: number; emit?: EmitKind | undefined; safety: Safety },
+    flags: GlobalFlags & {
+      top: number;
+      emit?: EmitKind | undefined;
+      safety: Safety;
+      baseline?: string | undefined;
+      'follow-outside': boolean;
+    },
     artifact: string,
   ): Promise<Iterable<string>> {
     const [subject, ...more] = subjects as [Subject, ...Subject[]];
@@ -185,8 +216,12 @@ export default class Analyze extends BaseCommand {
     const reporter = await loadReporter(format);
     if (reporter === undefined) throw usage('UNKNOWN_REPORTER', `there is no format '${format}'`);
     const { columns, color } = this.terminal(flags);
+    const baseline =
+      flags.baseline === undefined || format !== 'html'
+        ? null
+        : await this.baselineReport(flags, flags.baseline);
     const texts = subjects.map(({ report, inspection }) =>
-      reporter.render(report, { columns, color: color && isPrinted, top: flags.top, inspection }),
+      reporter.render(report, { columns, color: color && isPrinted, top: flags.top, inspection, baseline }),
     );
     return joined(texts);
   }

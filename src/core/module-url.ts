@@ -11,3 +11,14 @@ export function moduleUrl(path: string): URL {
   const folder = '/dist/';
   return new URL(`${here.slice(0, here.lastIndexOf(folder) + folder.length)}${path}.js`);
 }
+
+/**
+ * Where a file lies that the build makes beside the modules.
+ * @param path below dist/
+ */
+export function builtFileUrl(path: string): URL {
+  const here = import.meta.url;
+  if (here.endsWith('.ts')) return new URL(`../../dist/${path}`, here);
+  const folder = '/dist/';
+  return new URL(`${here.slice(0, here.lastIndexOf(folder) + folder.length)}${path}`);
+}

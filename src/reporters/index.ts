@@ -5,6 +5,7 @@ const LOADERS: Record<string, () => Promise<Reporter>> = {
   table: async () => (await import('./table.ts')).tableReporter,
   json: async () => (await import('./json.ts')).jsonReporter,
   csv: async () => (await import('./csv.ts')).csvReporter,
+  html: async () => (await import('./html.ts')).htmlReporter,
   ncdu: async () => (await import('./ncdu.ts')).ncduReporter,
 };
 

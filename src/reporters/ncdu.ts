@@ -9,6 +9,7 @@
  * The tree is walked with a stack of our own and written in pieces: a million files are neither one string nor a
  * deep recursion. There is no timestamp, since the same artifact gives the same bytes.
  */
+import { HIDDEN, type MountNode, mountTree } from '../analyzers/mount-tree.ts';
 import type { Inspection } from '../core/contracts/inspection.ts';
 import type { Report } from '../core/contracts/report.ts';
 import type { Reporter, ReporterOptions } from '../core/contracts/reporter.ts';
@@ -18,7 +19,6 @@ import { FILE_TYPE } from '../core/file-table.ts';
 const CHUNK_CHARACTERS = 64 * 1024;
 const MAJOR = 1;
 const MINOR = 1;
-const HIDDEN = '[hidden below the mount]';
 
 export const ncduReporter: Reporter = {
   name: 'ncdu',
@@ -42,41 +42,6 @@ export const ncduReporter: Reporter = {
     yield `${chunk}]\n`;
   },
 };
-
-/** A directory of the merged tree that is not simply what the table holds. */
-interface MountNode {
-  /** Root entry of the filesystem that is mounted here, or -1 for a directory above a mount. */
-  section: number;
-  readonly inner: Map<string, MountNode>;
-}
-
-function mountTree({ filesystems, table }: Inspection): MountNode {
-  const root: MountNode = { section: -1, inner: new Map() };
-  const readable = filesystems.filter(
-    (one) => one.section !== null && table.sections[one.section]!.end > table.sections[one.section]!.first,
-  );
-  for (const { index, label, mountPoint, section } of readable) {
-    // A data disk's only filesystem is the tree itself.
-    const place = mountPoint ?? (readable.length === 1 ? '/' : null);
-    const own = `[filesystem ${index}${label === null ? '' : ` ${label.replaceAll('/', '_')}`}]`;
-    const parts = place === null ? [own] : place.split('/').filter((one) => one !== '');
-    let node = root;
-    for (const part of parts) node = below(node, part);
-    // Two filesystems at one place: the later one gets a place of its own.
-    if (node.section !== -1) node = below(root, own);
-    node.section = section!;
-  }
-  return root;
-}
-
-function below(node: MountNode, name: string): MountNode {
-  let next = node.inner.get(name);
-  if (next === undefined) {
-    next = { section: -1, inner: new Map() };
-    node.inner.set(name, next);
-  }
-  return next;
-}
 
 type Step =
   /** A table entry; `node` when something is mounted on it or below it. */

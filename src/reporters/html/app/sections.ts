@@ -1,0 +1,495 @@
+/** The report's sections below the map: suggestions, changes, and the tables. */
+import type {
+  FilesystemSection,
+  HygieneSection,
+  MeasuredReport,
+  Suggestion,
+} from '../../../core/contracts/report.ts';
+import { escapeName } from '../../../core/text.ts';
+import { copyButton, element } from './dom.ts';
+import { formatCount, formatShare, formatSize } from './format.ts';
+import type { Change, Changes } from './payload.ts';
+import { bar, type Column, sortableTable } from './table.ts';
+
+type Announce = (what: string) => void;
+
+const SAFETIES = [
+  { safety: 'safe', about: 'made again, or needed only by the build' },
+  { safety: 'review', about: 'a function that most images do not need' },
+  { safety: 'risky', about: 'needs a decision' },
+] as const;
+const MOST_PATHS = 12;
+
+function section(id: string, title: string, note: string, ...content: (Node | null)[]): HTMLElement {
+  return element(
+    'section',
+    { class: 'card', attributes: { id, 'aria-labelledby': `${id}-title` } },
+    element(
+      'div',
+      { class: 'heading' },
+      element('h2', { attributes: { id: `${id}-title` } }, title),
+      note === '' ? null : element('p', { class: 'quiet' }, note),
+    ),
+    ...content,
+  );
+}
+
+export function suggestionsSection(
+  { suggestions, totals }: MeasuredReport,
+  announce: Announce,
+): HTMLElement | null {
+  if (suggestions.length === 0) return null;
+  const needsDrop = suggestions.some((one) => one.needsUnusedDropped && one.commands.length > 0);
+  const groups = SAFETIES.flatMap(({ safety, about }) => {
+    const list = suggestions.filter((one) => one.safety === safety);
+    if (list.length === 0) return [];
+    const sum = list.reduce((total, one) => total + one.reclaimable, 0);
+    const commands = list.flatMap((one) => one.commands).map(escapeCommand);
+    return [
+      element(
+        'div',
+        { class: `safety ${safety}` },
+        element(
+          'h3',
+          {},
+          element('span', { class: `badge ${safety}` }, safety),
+          element('strong', {}, formatSize(sum)),
+          element('span', { class: 'quiet' }, about),
+          commands.length > 1
+            ? copyButton(`${commands.join('\n')}\n`, `Copy all ${safety} commands`, announce)
+            : null,
+        ),
+        ...list.map((one) => suggestionItem(one, totals.reclaimable, announce)),
+      ),
+    ];
+  });
+  const note = needsDrop
+    ? 'No byte is counted twice. The image itself shrinks once unused blocks are dropped: fstrim in the build, or imgopt optimize after it.'
+    : 'No byte is counted twice.';
+  return section('suggestions', `Could be removed: ${formatSize(totals.reclaimable)}`, note, ...groups);
+}
+
+/** What the eye cannot see must not be pasted into a shell. */
+function escapeCommand(command: string): string {
+  return command.split('\n').map(escapeName).join('\n');
+}
+
+function suggestionItem(one: Suggestion, whole: number, announce: Announce): HTMLElement {
+  return element(
+    'details',
+    {},
+    element(
+      'summary',
+      {},
+      element('span', { class: 'frees' }, one.reclaimable === 0 ? '' : formatSize(one.reclaimable)),
+      bar(one.reclaimable, whole),
+      element('span', { class: 'what' }, escapeName(one.title), element('code', {}, one.rule)),
+    ),
+    element('p', {}, escapeName(one.reason)),
+    nameList('Packages', one.packages),
+    nameList('Paths', one.paths),
+    commandBlock(one.commands, announce),
+  );
+}
+
+function nameList(title: string, names: readonly string[]): HTMLElement | null {
+  if (names.length === 0) return null;
+  const more = names.length - MOST_PATHS;
+  return element(
+    'p',
+    { class: 'names' },
+    element('b', {}, `${title}: `),
+    ...names.slice(0, MOST_PATHS).flatMap((name) => [element('code', {}, escapeName(name)), ' ']),
+    more > 0 ? `and ${formatCount(more)} more` : null,
+  );
+}
+
+function commandBlock(commands: readonly string[], announce: Announce): HTMLElement | null {
+  if (commands.length === 0) return null;
+  const text = commands.map(escapeCommand).join('\n');
+  return element(
+    'div',
+    { class: 'command' },
+    element(
+      'pre',
+      { attributes: { tabindex: 0, role: 'region', 'aria-label': 'Commands' } },
+      element('code', {}, text),
+    ),
+    copyButton(`${text}\n`, 'Copy', announce),
+  );
+}
+
+export function hygieneSection({ hygiene }: MeasuredReport, announce: Announce): HTMLElement | null {
+  if (hygiene.length === 0) return null;
+  const item = (one: HygieneSection): HTMLElement =>
+    element(
+      'details',
+      {},
+      element(
+        'summary',
+        {},
+        element('span', { class: `badge ${one.severity}` }, one.severity),
+        element('span', { class: 'what' }, one.title, element('code', {}, one.rule)),
+      ),
+      element('p', {}, escapeName(one.reason)),
+      nameList('Paths', one.paths),
+      commandBlock(one.commands, announce),
+    );
+  return section('hygiene', 'Should not be published', '', ...hygiene.map(item));
+}
+
+/** The difference from a baseline, by what grew and shrank. */
+export function changesSection({ baseline, allocated, groups }: Changes): HTMLElement {
+  const [before, after] = allocated;
+  const note = `against ${escapeName(baseline)}: ${formatSize(before)} then, ${formatSize(after)} now`;
+  if (groups.length === 0) return section('changes', 'No change', note);
+  return section(
+    'changes',
+    `${signed(after - before)} since the baseline`,
+    note,
+    ...groups.map(({ title, note: about, rows }) => {
+      const largest = rows.reduce((most, row) => Math.max(most, Math.abs(deltaOf(row))), 0);
+      const columns: Column<Change>[] = [
+        {
+          title: 'Name',
+          value: ({ name }) => name,
+          cell: (row) =>
+            element(
+              'span',
+              { class: 'named' },
+              escapeName(row.name),
+              row.before === null ? element('span', { class: 'badge new' }, 'new') : null,
+              row.after === null ? element('span', { class: 'badge gone' }, 'gone') : null,
+              row.detail === '' ? null : element('span', { class: 'quiet' }, escapeName(row.detail)),
+            ),
+          isHeading: true,
+        },
+        {
+          title: 'Change',
+          value: deltaOf,
+          cell: (row) =>
+            element('span', { class: deltaOf(row) > 0 ? 'grew' : 'shrank' }, signed(deltaOf(row))),
+          isNumber: true,
+        },
+        {
+          title: 'Shrank | grew',
+          value: deltaOf,
+          cell: (row) => divergingBar(deltaOf(row), largest),
+          isMinor: true,
+        },
+        {
+          title: 'Before',
+          value: (row) => row.before ?? 0,
+          cell: (row) => sizeOrDash(row.before),
+          isNumber: true,
+          isMinor: true,
+        },
+        {
+          title: 'Now',
+          value: (row) => row.after ?? 0,
+          cell: (row) => sizeOrDash(row.after),
+          isNumber: true,
+        },
+      ];
+      return element(
+        'div',
+        { class: 'group' },
+        element('h3', {}, title, about === '' ? null : element('span', { class: 'quiet' }, about)),
+        sortableTable({ caption: `Changes: ${title}`, columns, rows, sorted: 1, most: 10 }),
+      );
+    }),
+  );
+}
+
+const deltaOf = ({ before, after }: Change): number => (after ?? 0) - (before ?? 0);
+const sizeOrDash = (bytes: number | null): string => (bytes === null ? '–' : formatSize(bytes));
+const signed = (bytes: number): string =>
+  `${bytes > 0 ? '+' : bytes < 0 ? '−' : '±'}${formatSize(Math.abs(bytes))}`;
+
+function divergingBar(delta: number, largest: number): HTMLElement {
+  const width = largest > 0 ? (Math.abs(delta) / largest) * 50 : 0;
+  return element(
+    'span',
+    { class: 'diverging', attributes: { 'aria-hidden': 'true' } },
+    element('span', {
+      class: delta > 0 ? 'grew' : 'shrank',
+      style: { width: `${width.toFixed(2)}%`, left: delta > 0 ? '50%' : `${(50 - width).toFixed(2)}%` },
+    }),
+  );
+}
+
+type PackageRow = MeasuredReport['packages'][number];
+
+export function packagesSection({ packages, totals }: MeasuredReport): HTMLElement | null {
+  if (packages.length === 0) return null;
+  const columns: Column<PackageRow>[] = [
+    {
+      title: 'Package',
+      value: ({ name }) => name,
+      cell: ({ name, state }) =>
+        element(
+          'span',
+          { class: 'named' },
+          escapeName(name),
+          state === null ? null : element('span', { class: 'badge' }, escapeName(state)),
+        ),
+      isHeading: true,
+    },
+    {
+      title: 'Version',
+      value: ({ version }) => version,
+      cell: ({ version }) => escapeName(version),
+      isMinor: true,
+    },
+    allocatedColumn(),
+    shareColumn(totals.allocated),
+    {
+      title: 'Declared',
+      value: ({ installedSize }) => installedSize ?? -1,
+      cell: ({ installedSize }) => sizeOrDash(installedSize),
+      isNumber: true,
+      isMinor: true,
+    },
+    {
+      title: 'Files',
+      value: ({ files }) => files,
+      cell: ({ files }) => formatCount(files),
+      isNumber: true,
+      isMinor: true,
+    },
+    {
+      title: 'Installed',
+      value: ({ automatic }) => (automatic === null ? '' : automatic ? 'automatically' : 'by request'),
+      isMinor: true,
+    },
+    {
+      title: 'Needed by',
+      value: ({ requiredBy }) => requiredBy.length,
+      cell: ({ requiredBy }) => neededBy(requiredBy),
+      isMinor: true,
+    },
+  ];
+  const note = `${formatSize(totals.packaged)} in ${formatCount(packages.length)} packages, ${formatSize(totals.unpackaged)} in no package`;
+  return section(
+    'packages',
+    'Packages',
+    note,
+    sortableTable({ caption: 'Packages', columns, rows: packages, sorted: 2 }),
+  );
+}
+
+function neededBy(names: readonly string[]): string {
+  const shown = names.slice(0, 3).map(escapeName).join(', ');
+  return names.length > 3 ? `${shown} +${names.length - 3}` : shown;
+}
+
+function allocatedColumn<Row extends { readonly allocated: number }>(): Column<Row> {
+  return {
+    title: 'Allocated',
+    value: ({ allocated }) => allocated,
+    cell: ({ allocated }) => formatSize(allocated),
+    isNumber: true,
+  };
+}
+
+function shareColumn<Row extends { readonly allocated: number }>(whole: number): Column<Row> {
+  return {
+    title: 'Share',
+    value: ({ allocated }) => allocated,
+    cell: ({ allocated }) =>
+      element('span', { class: 'with-bar' }, bar(allocated, whole), formatShare(allocated, whole)),
+    isNumber: true,
+    isMinor: true,
+  };
+}
+
+type FileRow = MeasuredReport['files'][number];
+
+export function filesSection({ files, totals }: MeasuredReport): HTMLElement | null {
+  if (files.length === 0) return null;
+  const columns: Column<FileRow>[] = [
+    { title: 'File', value: ({ path }) => path, cell: ({ path }) => escapeName(path), isHeading: true },
+    allocatedColumn(),
+    { title: 'Size', value: ({ size }) => size, cell: ({ size }) => formatSize(size), isNumber: true },
+    {
+      title: 'Links',
+      value: ({ links }) => links,
+      cell: ({ links }) => formatCount(links),
+      isNumber: true,
+      isMinor: true,
+    },
+    {
+      title: 'Package',
+      value: ({ package: name }) => name ?? '',
+      cell: ({ package: name }) => (name === null ? '–' : escapeName(name)),
+      isMinor: true,
+    },
+  ];
+  const note =
+    files.length < totals.files
+      ? `the largest ${formatCount(files.length)} of ${formatCount(totals.files)}`
+      : '';
+  return section(
+    'files',
+    'Files',
+    note,
+    sortableTable({ caption: 'Files', columns, rows: files, sorted: 1 }),
+  );
+}
+
+type DirectoryRow = MeasuredReport['directories'][number];
+
+/** @param whole bytes of all files and directories together */
+export function directoriesSection({ directories }: MeasuredReport, whole: number): HTMLElement | null {
+  if (directories.length === 0) return null;
+  const columns: Column<DirectoryRow>[] = [
+    { title: 'Directory', value: ({ path }) => path, cell: ({ path }) => escapeName(path), isHeading: true },
+    allocatedColumn(),
+    shareColumn(whole),
+    {
+      title: 'Not below',
+      value: ({ exclusive }) => exclusive,
+      cell: ({ exclusive }) => formatSize(exclusive),
+      isNumber: true,
+    },
+    {
+      title: 'In no package',
+      value: ({ unpackaged }) => unpackaged,
+      cell: ({ unpackaged }) => formatSize(unpackaged),
+      isNumber: true,
+      isMinor: true,
+    },
+    {
+      title: 'Files',
+      value: ({ files }) => files,
+      cell: ({ files }) => formatCount(files),
+      isNumber: true,
+      isMinor: true,
+    },
+  ];
+  const note = 'with all that is below them; ‘not below’ is what the others in this list leave';
+  return section(
+    'directories',
+    'Directories',
+    note,
+    sortableTable({ caption: 'Directories', columns, rows: directories, sorted: 1 }),
+  );
+}
+
+export function filesystemsSection({
+  filesystems,
+  partitions,
+  artifact,
+}: MeasuredReport): HTMLElement | null {
+  if (filesystems.length + partitions.length === 0) return null;
+  const largest = filesystems.reduce((most, { size }) => Math.max(most, size), 0);
+  const columns: Column<FilesystemSection>[] = [
+    {
+      title: 'Mounted on',
+      value: ({ mountPoint, label, index }) => mountPoint ?? label ?? String(index),
+      cell: ({ mountPoint, label, state, type }) =>
+        element(
+          'span',
+          { class: 'named' },
+          escapeName(mountPoint ?? label ?? '–'),
+          state === 'clean' || type === 'swap'
+            ? null
+            : element(
+                'span',
+                { class: 'badge warning' },
+                state === 'not-read' ? 'not read' : 'needs recovery',
+              ),
+        ),
+      isHeading: true,
+    },
+    { title: 'Type', value: ({ type }) => type, cell: ({ type }) => escapeName(type) },
+    { title: 'Size', value: ({ size }) => size, cell: ({ size }) => formatSize(size), isNumber: true },
+    {
+      title: 'Used',
+      value: ({ used }) => used ?? -1,
+      cell: ({ used }) => sizeOrDash(used),
+      isNumber: true,
+    },
+    {
+      title: 'Used, stale, unused',
+      value: ({ used, size }) => (used ?? 0) / Math.max(size, 1),
+      cell: (row) => usageBar(row, largest),
+      isMinor: true,
+    },
+    {
+      title: 'Stale',
+      value: ({ stale }) => stale ?? -1,
+      cell: ({ stale }) => (stale === null ? 'not measured' : formatSize(stale)),
+      isNumber: true,
+      isMinor: true,
+    },
+    {
+      title: 'Files',
+      value: ({ files }) => files ?? -1,
+      cell: ({ files }) => (files === null ? '–' : formatCount(files)),
+      isNumber: true,
+      isMinor: true,
+    },
+    {
+      title: 'Partition',
+      value: ({ partition }) => partition ?? -1,
+      cell: ({ partition }) => (partition === null ? '–' : String(partition)),
+      isNumber: true,
+      isMinor: true,
+    },
+  ];
+  const bare = partitions.length - new Set(filesystems.map(({ partition }) => partition)).size;
+  const note = `on ${formatSize(artifact.virtualSize)} of virtual disk${bare > 0 ? `; ${formatCount(bare)} partitions hold no filesystem` : ''}`;
+  return section(
+    'filesystems',
+    'Filesystems',
+    note,
+    sortableTable({
+      caption: 'Filesystems',
+      columns,
+      rows: [...filesystems].sort((a, b) => b.size - a.size),
+      sorted: 2,
+    }),
+  );
+}
+
+function usageBar({ size, used, stale }: FilesystemSection, largest: number): HTMLElement {
+  const part = (bytes: number): string => `${largest > 0 ? ((bytes / largest) * 100).toFixed(2) : 0}%`;
+  return element(
+    'span',
+    { class: 'usage', attributes: { 'aria-hidden': 'true' } },
+    element('span', { class: 'g0', style: { width: part(used ?? 0) } }),
+    element('span', { class: 'g5', style: { width: part(stale ?? 0) } }),
+    element('span', {
+      class: 'unused',
+      style: { width: part(Math.max(0, size - (used ?? 0) - (stale ?? 0))) },
+    }),
+  );
+}
+
+export function diagnosticsSection({ diagnostics }: MeasuredReport): HTMLElement | null {
+  if (diagnostics.length === 0) return null;
+  return section(
+    'diagnostics',
+    'What to know',
+    '',
+    element(
+      'ul',
+      { class: 'diagnostics' },
+      ...diagnostics.map(({ severity, code, message, where }) =>
+        element(
+          'li',
+          {},
+          element('span', { class: `badge ${severity}` }, severity),
+          element(
+            'span',
+            {},
+            escapeName(message),
+            element('span', { class: 'quiet' }, ` ${escapeName(where)} `),
+            element('code', {}, code),
+          ),
+        ),
+      ),
+    ),
+  );
+}
