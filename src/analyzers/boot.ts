@@ -34,13 +34,16 @@ export async function readBoot(inspection: Inspection, files: GuestFiles): Promi
   const said = await configuredKernel(files);
   if (said !== undefined) {
     const found = bootable.find((kernel) => kernel.version === said.version);
-    if (found !== undefined) return { kernels, defaultVersion: found.version, evidence: said.evidence };
+    if (found !== undefined) {
+      return { kernels, defaultVersion: found.version, evidence: said.evidence, isConfigured: true };
+    }
   }
   const newest = [...bootable].sort((a, b) => compareVersions(inspection, b.version, a.version))[0];
   return {
     kernels,
     defaultVersion: newest?.version ?? null,
     evidence: bootable.length === 1 ? 'the only kernel' : 'the newest kernel',
+    isConfigured: false,
   };
 }
 

@@ -36,9 +36,16 @@ export function packageRule({ why, names, except, when, ...rule }: PackageRule):
   };
 }
 
-/** Nothing rebuilds kernel modules here, so that headers and compilers are not needed for the next kernel. */
-export function buildsNoModules({ graph }: RuleInput): boolean {
-  return graph.matching(/^(?:dkms|akmods|.*-dkms|kmod-build)$/).length === 0;
+/**
+ * Nothing rebuilds kernel modules here, so that headers and compilers are not needed for the next kernel. DKMS
+ * without a module is a tool that waits for work.
+ */
+export function buildsNoModules({ files, graph }: RuleInput): boolean {
+  return (
+    graph.matching(/^(?:akmods?(?:-.*)?|.*-dkms|dkms-.*|kmod-build)$/).length === 0 &&
+    files.glob('/var/lib/dkms/*/*').length === 0 &&
+    files.glob('/usr/src/*/dkms.conf').length === 0
+  );
 }
 
 const VIRTUAL =

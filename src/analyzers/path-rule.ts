@@ -66,7 +66,7 @@ export function findPlaces(
     if (hasAny && !commands.includes(command)) commands.push(command);
   }
   if (entries.length === 0) return [];
-  return [{ entries, paths, commands, reason: `${evidenceOf(files, table, entries)}: ${why}` }];
+  return [{ entries, paths, commands, reason: `${why} (${evidenceOf(files, table, entries)})` }];
 }
 
 /** `37 files, the largest /var/cache/apt/archives/x.deb`. */

@@ -284,9 +284,11 @@ function directoriesSection(page: ImagePage): string {
     { title: 'files', align: 'right', leaves: 4 },
     { title: 'directory', shrinksTo: 44 },
   ];
+  // A directory's own blocks count here and not in the totals: the root would have more than all.
+  const whole = Math.max(report.totals.allocated, ...list.map((one) => one.allocated));
   const rows = list.map((one) => [
     formatSize(one.allocated),
-    formatShare(one.allocated, report.totals.allocated),
+    formatShare(one.allocated, whole),
     one.exclusive === one.allocated ? '' : formatSize(one.exclusive),
     !anyPackage || one.unpackaged === 0 ? '' : formatSize(one.unpackaged),
     count(one.files),
@@ -350,18 +352,27 @@ function kindsSection(page: ImagePage): string {
   return `${title(page, 'Kinds of files', 'by place, name and mode')}${table}\n`;
 }
 
+/** Those that free most, whatever their safety, in the report's order; what frees nothing says something else. */
+function largestSuggestions(all: Report['suggestions'], most: number): Report['suggestions'] {
+  if (most === 0 || all.length <= most) return all;
+  const weight = ({ reclaimable }: Report['suggestions'][number]): number =>
+    reclaimable === 0 ? Infinity : reclaimable;
+  const least = all.map(weight).sort((a, b) => b - a)[most - 1]!;
+  return all.filter((one) => weight(one) >= least).slice(0, most);
+}
+
 const SAFETIES = ['safe', 'review', 'risky'] as const;
 
 function suggestionsSection(page: Page): string {
   const { report, width, style, top } = page;
   if (report.suggestions.length === 0) return '';
-  const list = shown(report.suggestions, Math.max(top, top > 0 ? MIN_SUGGESTIONS : 0));
+  const list = largestSuggestions(report.suggestions, Math.max(top, top > 0 ? MIN_SUGGESTIONS : 0));
   const columns: Column[] = [
     { title: 'frees', align: 'right' },
     { title: 'safety' },
     { title: 'what', shrinksTo: 24 },
     { title: 'rule', leaves: 1 },
-    { title: 'why', shrinksTo: 30, leaves: 2 },
+    { title: 'why', shrinksTo: 30, leaves: 2, isSentence: true },
   ];
   const rows = list.map((one) => [
     one.reclaimable === 0 ? '' : formatSize(one.reclaimable),
@@ -379,11 +390,16 @@ function suggestionsSection(page: Page): string {
       .reduce((sum, one) => sum + one.reclaimable, 0);
     return bytes === 0 ? '' : `${formatSize(bytes)} ${safety}`;
   }).filter((text) => text !== '');
+  const rest = report.suggestions.length - list.length;
+  const smaller =
+    rest === 0
+      ? ''
+      : `${style.dim(`${count(rest)} smaller ${rest === 1 ? 'one is' : 'ones are'} not shown (--top 0 shows all)`)}\n`;
   const inGuest = report.suggestions.some((one) => one.needsUnusedDropped && one.commands.length > 0);
   const advice = inGuest
     ? `${style.dim(wrap('--emit shell|packer|ansible --safety review writes what removes them; the image shrinks once unused blocks are dropped (fstrim in the build, imgopt optimize after it)', width))}\n`
     : '';
-  return `${title(page, 'What could be removed', sums.join(', '))}${table}\n${advice}`;
+  return `${title(page, 'What could be removed', sums.join(', '))}${table}\n${smaller}${advice}`;
 }
 
 function hygieneSection(page: Page): string {
@@ -393,7 +409,7 @@ function hygieneSection(page: Page): string {
     { title: 'severity' },
     { title: 'what' },
     { title: 'where', shrinksTo: 24 },
-    { title: 'why', shrinksTo: 30, leaves: 1 },
+    { title: 'why', shrinksTo: 30, leaves: 1, isSentence: true },
   ];
   const rows = report.hygiene.map(({ severity, title: what, paths, reason }) => {
     const where = paths.length > 1 ? `${paths[0]} +${paths.length - 1}` : (paths[0] ?? '');

@@ -2,8 +2,8 @@
  * Tables for a terminal: columns that fit its width, by display width rather than characters.
  *
  * cli-table3 lays cells out; what it does not do is decide. When a table is too wide, its flexible columns
- * shrink first (their text is shortened in the middle, where paths repeat each other), down to their least
- * width; then optional columns leave, least important first.
+ * shrink first (paths are shortened in the middle, where they repeat each other, sentences at their end), down to
+ * their least width; then optional columns leave, least important first.
  */
 import Table from 'cli-table3';
 import stringWidth from 'string-width';
@@ -13,6 +13,8 @@ export interface Column {
   readonly align?: 'left' | 'right';
   /** May shrink to this width. */
   readonly shrinksTo?: number;
+  /** Shortened at its end rather than in its middle: sentences, whose beginning says most. */
+  readonly isSentence?: true;
   /** May leave a narrow table: the highest number leaves first. */
   readonly leaves?: number;
 }
@@ -68,6 +70,21 @@ export function shortenMiddle(text: string, width: number): string {
     return taken;
   };
   return `${take(parts, headRoom).join('')}…${take(parts.reverse(), tailRoom).reverse().join('')}`;
+}
+
+/** The text in at most `width` cells, `…` in place of its end. */
+export function shortenEnd(text: string, width: number): string {
+  if (displayWidth(text) <= width) return text;
+  if (width <= 1) return width <= 0 ? '' : '…';
+  segmenter ??= new Intl.Segmenter('en', { granularity: 'grapheme' });
+  let kept = '';
+  let used = 0;
+  for (const { segment } of segmenter.segment(text)) {
+    used += displayWidth(segment);
+    if (used > width - 1) break;
+    kept += segment;
+  }
+  return `${kept.trimEnd()}…`;
 }
 
 /** Cells that fill `share` (0 to 1) of `width`; a trace still shows as a thin line. */
@@ -136,7 +153,11 @@ export function renderTable(
   table.push(kept.map((index, at) => style.dim(shortenMiddle(columns[index]!.title, widths[at]!))));
   rows.forEach((row, number) => {
     table.push(
-      kept.map((index, at) => paint(shortenMiddle(row[index]!, widths[at]!), columns[index]!.title, number)),
+      kept.map((index, at) => {
+        const { isSentence, title } = columns[index]!;
+        const shorten = isSentence === true ? shortenEnd : shortenMiddle;
+        return paint(shorten(row[index]!, widths[at]!), title, number);
+      }),
     );
   });
   return table

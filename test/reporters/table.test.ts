@@ -5,6 +5,7 @@ import {
   bar,
   displayWidth,
   renderTable,
+  shortenEnd,
   shortenMiddle,
   styleFor,
   wrap,
@@ -73,6 +74,42 @@ describe('table reporter', () => {
   });
 });
 
+describe('suggestions', () => {
+  const one = (rule: string, safety: 'safe' | 'review', reclaimable: number) => ({
+    rule,
+    title: rule,
+    safety,
+    reclaimable,
+    paths: [],
+    packages: [],
+    commands: [],
+    reason: `why ${'and why '.repeat(30)}`,
+    family: 'caches',
+    needsUnusedDropped: true,
+  });
+  const page = (suggestions: ReturnType<typeof one>[], top: number): string =>
+    rendered(tableReporter.render({ ...sampleReport, suggestions }, { ...plainOptions, columns: 120, top }));
+
+  test('those that free most are shown, whatever their safety, in the order of safety', () => {
+    const small = Array.from({ length: 30 }, (_, i) => one(`small-${i}`, 'safe', 1000 - i));
+    const text = page([...small, one('tells', 'safe', 0), one('large', 'review', 1_000_000)], 5);
+    const rules = text.split('\n').filter((line) => / (?:small-\d+|tells|large) /.test(line));
+    expect(rules).toHaveLength(20);
+    expect(rules.at(-2)).toContain('tells');
+    expect(rules.at(-1)).toContain('large');
+    expect(text).toContain('12 smaller ones are not shown (--top 0 shows all)');
+    expect(page([...small, one('large', 'review', 1_000_000)], 0)).not.toContain('not shown');
+  });
+
+  test('a reason keeps its beginning', () => {
+    const line = page([one('large', 'review', 1_000_000)], 5)
+      .split('\n')
+      .find((text) => text.includes('why and why'))!;
+    expect(line).toMatch(/ why and why .*…$/);
+    expect(displayWidth(line)).toBeLessThanOrEqual(120);
+  });
+});
+
 describe('text tables', () => {
   test('display width counts cells, not characters', () => {
     expect(displayWidth('abc')).toBe(3);
@@ -87,6 +124,7 @@ describe('text tables', () => {
   ])('shortening %s always fits', (text) => {
     for (let width = 0; width <= 60; width++) {
       expect(stringWidth(shortenMiddle(text, width))).toBeLessThanOrEqual(width);
+      expect(stringWidth(shortenEnd(text, width))).toBeLessThanOrEqual(width);
     }
     expect(shortenMiddle(text, 500)).toBe(text);
   });

@@ -62,7 +62,7 @@ export const compressibleFirmware: RemovalRule = {
         freed,
         paths: ['/lib/firmware'],
         commands: [],
-        reason: `${evidenceOf(files, table, entries)}: samples shrink to ${Math.round(share * 100)} %, and the kernel’s configuration says that it unpacks ${algorithm}`,
+        reason: `samples shrink to ${Math.round(share * 100)} %, and the kernel’s configuration says that it unpacks ${algorithm} (${evidenceOf(files, table, entries)})`,
       },
     ];
   },

@@ -53,7 +53,7 @@ export const coreDumps: RemovalRule = {
         entries: cores,
         paths,
         commands: [`rm -f ${paths.map(shellQuote).join(' ')}`],
-        reason: `${evidenceOf(files, inspection.table, cores)}: ${WHY}`,
+        reason: `${WHY} (${evidenceOf(files, inspection.table, cores)})`,
       },
     ];
   },

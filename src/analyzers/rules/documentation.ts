@@ -41,7 +41,7 @@ export const documentation: RemovalRule = {
           "find /usr/share/doc -mindepth 1 -type f ! -iname 'copyright*' ! -iname 'licen[cs]e*' ! -iname 'copying*' ! -iname 'notice*' -delete",
           'find /usr/share/doc -mindepth 1 -type d -empty -delete',
         ],
-        reason: `${evidenceOf(files, inspection.table, entries)}: nobody reads them on a started machine; copyright files stay`,
+        reason: `nobody reads them on a started machine; copyright files stay (${evidenceOf(files, inspection.table, entries)})`,
       },
     ];
   },

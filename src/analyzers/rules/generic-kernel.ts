@@ -56,7 +56,7 @@ export const genericKernel: RemovalRule = {
 type Kernels = RuleInput['boot']['kernels'];
 
 function whole(
-  { graph, inspection }: RuleInput,
+  { boot, graph, inspection }: RuleInput,
   flavour: Flavour,
   generic: Kernels,
   starts: string,
@@ -69,10 +69,11 @@ function whole(
   );
   return {
     packages: [...new Set([...own, ...graph.matching(flavour.metapackages)])],
-    safety: 'review',
+    // Without a boot loader's word on it, a person should look first.
+    safety: boot.isConfigured ? 'review' : 'risky',
     paths: [],
     commands: [],
-    reason: `the boot loader starts ${starts}, which is made for virtual machines`,
+    reason: `${starts}, which is made for virtual machines, starts by default (${boot.evidence})`,
   };
 }
 

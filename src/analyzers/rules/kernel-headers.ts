@@ -8,7 +8,7 @@ export const kernelHeaders: RemovalRule = packageRule({
   safety: 'review',
   family: 'development',
   description:
-    'linux-headers-*, kernel-devel and kernel-headers: only building modules needs them. Kept where DKMS or akmods rebuild modules for every kernel.',
+    'linux-headers-*, kernel-devel and kernel-headers: only building modules needs them. Kept where DKMS or akmods have modules to build.',
   why: 'only building kernel modules needs them, and nothing here does',
   names:
     /^(?:linux-headers-.*|linux-headers|linux-kbuild-.*|kernel-devel.*|kernel-headers|kernel-default-devel|linux-(?:lts|virt)-dev)$/,

@@ -55,7 +55,7 @@ export const locales: RemovalRule = {
           `for folder in /usr/share/locale /usr/share/locale-langpack; do if [ -d "$folder" ]; then find "$folder" -mindepth 1 -maxdepth 1 -type d -name '[a-z][a-z]*' ${spared} ! -name 'all_languages*' ! -name 'currency*' ! -name 'l10n*' -regextype posix-extended -regex '.*/[a-z]{2,3}([_@.].*)?' -exec rm -rf {} +; fi; done`,
           `if [ -d /usr/share/man ]; then find /usr/share/man -mindepth 1 -maxdepth 1 -type d ! -name 'man[0-9a-z]' ${spared} -regextype posix-extended -regex '.*/[a-z]{2,3}([_@.].*)?' -exec rm -rf {} +; fi`,
         ],
-        reason: `${evidenceOf(files, inspection.table, entries)}: the wanted languages are ${kept.join(', ')}`,
+        reason: `the wanted languages are ${kept.join(', ')} (${evidenceOf(files, inspection.table, entries)})`,
       },
     ];
   },

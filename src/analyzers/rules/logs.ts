@@ -34,7 +34,7 @@ export const logs: RemovalRule = {
         commands: [
           'find /var/log -xdev -path /var/log/journal -prune -o -type f ! -name README -size +0 -exec truncate -s 0 {} +',
         ],
-        reason: `${evidenceOf(files, inspection.table, entries)}: they tell of the build, and a new machine begins its own`,
+        reason: `they tell of the build, and a new machine begins its own (${evidenceOf(files, inspection.table, entries)})`,
       },
     ];
   },

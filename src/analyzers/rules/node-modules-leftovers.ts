@@ -47,7 +47,7 @@ export const nodeModulesLeftovers: RemovalRule = {
           "find / -xdev -path '*/node_modules/*' -type f \\( -name '*.map' -o -iname '*.md' -o -iname '*.markdown' \\) ! -iname '*license*' ! -iname '*licence*' -delete",
           "find / -xdev -type d -regextype posix-extended -regex '.*/node_modules/(@[^/]+/)?[^/]+/(test|tests|__tests__|docs|\\.github|examples)' -prune -exec rm -rf {} +",
         ],
-        reason: `${evidenceOf(files, table, entries)}: not loaded when programs run, with exceptions`,
+        reason: `not loaded when programs run, with exceptions (${evidenceOf(files, table, entries)})`,
       },
     ];
   },

@@ -23,7 +23,7 @@ export const pythonBytecode: RemovalRule = {
         commands: [
           'find / -xdev \\( -path /proc -o -path /sys -o -path /dev -o -path /run \\) -prune -o -type d -name __pycache__ -prune -exec rm -rf {} +',
         ],
-        reason: `${evidenceOf(files, inspection.table, entries)}: compiled again at the first import, which is slower then`,
+        reason: `compiled again at the first import, which is slower then (${evidenceOf(files, inspection.table, entries)})`,
       },
     ];
   },

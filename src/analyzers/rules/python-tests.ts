@@ -45,7 +45,7 @@ export const pythonTests: RemovalRule = {
         entries,
         paths: found.slice(0, 20).map((entry) => files.pathOf(entry)),
         commands: [...commands],
-        reason: `${evidenceOf(files, inspection.table, entries)}: few programs import their tests, but some do`,
+        reason: `few programs import their tests, but some do (${evidenceOf(files, inspection.table, entries)})`,
       },
     ];
   },

@@ -28,7 +28,7 @@ export const rotatedLogs: RemovalRule = {
         commands: [
           "find /var/log -xdev -type f -regextype posix-extended -regex '.*(\\.(gz|xz|bz2|zst|old|[0-9])|-[0-9]{8})' -delete",
         ],
-        reason: `${evidenceOf(files, inspection.table, entries)}: set aside by log rotation during the build`,
+        reason: `set aside by log rotation during the build (${evidenceOf(files, inspection.table, entries)})`,
       },
     ];
   },

@@ -23,7 +23,7 @@ export const sourceTrees: RemovalRule = {
         entries: tree,
         paths: [path],
         commands: [`rm -rf ${shellQuote(path)}`],
-        reason: `${evidenceOf(files, inspection.table, tree)}: what was built from it is installed elsewhere`,
+        reason: `what was built from it is installed elsewhere (${evidenceOf(files, inspection.table, tree)})`,
       }));
   },
 };

@@ -23,7 +23,7 @@ export const staleBlocks: RemovalRule = {
         bytes: books.stale.bytes,
         paths: mounted,
         commands: ['fstrim -av'],
-        reason: `${measured ? 'measured' : 'by the map of the image, which may count zeros too (--deep measures it)'}: imgopt optimize drops it; fstrim needs a disk that passes discards on`,
+        reason: `imgopt optimize drops it, or fstrim on a disk that passes discards on (${measured ? 'measured' : 'by the map of the image, which may count zeros too: --deep measures it'})`,
       },
     ];
   },

@@ -27,7 +27,7 @@ export const staticLibraries: RemovalRule = {
         entries,
         paths,
         commands: [`rm -f ${paths.map(shellQuote).join(' ')}`],
-        reason: `${evidenceOf(files, inspection.table, entries)}: only a linker reads them`,
+        reason: `only a linker reads them (${evidenceOf(files, inspection.table, entries)})`,
       },
     ];
   },

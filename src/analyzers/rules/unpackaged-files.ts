@@ -5,7 +5,7 @@ import { shellQuote } from '../remove-packages.ts';
 
 /** Where files that no package owns are normal: data, generated files, software that was installed by hand. */
 const EXPECTED =
-  /^\/(?:home|opt|srv|var|boot|efi|mnt|media|usr\/local|snap|nix|gnu|run|proc|sys|dev|etc)(?:\/|$)|^\/usr\/lib\/(?:modules|locale|sysimage|udev\/hwdb\.bin)|^\/lib\/(?:modules|udev)|\.(?:pyc|cache|bin)$/;
+  /^\/(?:home|root|tmp|opt|srv|var|boot|efi|mnt|media|usr\/local|snap|nix|gnu|run|proc|sys|dev|etc)(?:\/|$)|^\/usr\/lib\/(?:modules|locale|sysimage|udev\/hwdb\.bin)|^\/lib\/(?:modules|udev)|\.(?:pyc|cache)$/;
 
 export const unpackagedFiles: RemovalRule = {
   id: 'unpackaged-files',
@@ -13,7 +13,7 @@ export const unpackagedFiles: RemovalRule = {
   safety: 'risky',
   family: 'content',
   description:
-    'Files of at least 5 MiB in no package, outside of /home, /opt, /srv, /usr/local, /var, /etc and /boot.',
+    'Files of at least 5 MiB in no package, outside of /home, /root, /tmp, /opt, /srv, /usr/local, /var, /etc and /boot.',
   parameters: [
     {
       name: 'larger',

@@ -60,7 +60,7 @@ export const unstrippedPrograms: RemovalRule = {
           (path) =>
             `if command -v strip >/dev/null 2>&1 && [ -f ${shellQuote(path)} ]; then strip --strip-unneeded ${shellQuote(path)}; fi`,
         ),
-        reason: `${evidenceOf(files, table, entries)}: debuggers read these sections, programs run without; strip while binutils is still there, and not what is verified by a sum`,
+        reason: `debuggers read these sections, programs run without; strip while binutils is still there, and not what is verified by a sum (${evidenceOf(files, table, entries)})`,
       },
     ];
   },

@@ -81,7 +81,7 @@ export const zeroRuns: RemovalRule = {
         commands: paths.map(
           (path) => `if [ -f ${shellQuote(path)} ]; then fallocate --dig-holes ${shellQuote(path)}; fi`,
         ),
-        reason: `${evidenceOf(files, table, entries)}: holes read as zeros too`,
+        reason: `holes read as zeros too (${evidenceOf(files, table, entries)})`,
       },
     ];
   },

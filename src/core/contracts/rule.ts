@@ -112,6 +112,8 @@ export interface GuestBoot {
   readonly defaultVersion: string | null;
   /** What says so: `/boot/grub/grub.cfg`, `the newest kernel` … */
   readonly evidence: string;
+  /** A boot loader's own configuration says so. */
+  readonly isConfigured: boolean;
 }
 
 /** What removing packages means for the others. */

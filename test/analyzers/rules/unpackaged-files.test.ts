@@ -25,6 +25,8 @@ it('leaves small, owned and expected ones alone', async () => {
         '/usr/bin/owned': 30000000,
         '/usr/local/bin/tool': 30000000,
         '/opt/app/x': 30000000,
+        '/root/disc.iso': 30000000,
+        '/tmp/thing.o': 30000000,
         '/usr/bin/small': 90000,
       },
       [{ name: 'owned', paths: ['/usr/bin/owned'] }],
