@@ -12,6 +12,7 @@ const LAYERS: readonly { path: string; peers?: true; packages: readonly string[]
   { path: 'core', packages: [] },
   { path: 'sources', packages: ['tar-stream'] },
   { path: 'compressors', packages: [] },
+  { path: 'disk/containers', packages: ['sax'] },
   { path: 'disk/formats', peers: true, packages: [] },
   { path: 'disk/volumes', peers: true, packages: [] },
   { path: 'disk/filesystems', peers: true, packages: [] },
@@ -31,7 +32,7 @@ const LAYERS: readonly { path: string; peers?: true; packages: readonly string[]
   { path: 'commands', packages: 'any' },
 ];
 /** Drivers of different kinds do not know each other either: the host brings them together. */
-const STRANGERS = ['disk/formats', 'disk/volumes', 'disk/filesystems', 'packages'];
+const STRANGERS = ['disk/containers', 'disk/formats', 'disk/volumes', 'disk/filesystems', 'packages'];
 /** Inspection takes drivers as arguments, so it imports none. */
 const NO_DRIVERS = ['inspect', 'analyzers', 'reporters/html/app', 'reporters', 'manifests', 'budgets'];
 

@@ -125,6 +125,7 @@ function shareExtent(
 
 export interface BalanceInput {
   readonly allocated: number;
+  /** Of internal snapshots, and of a container's members that are no disk. */
   readonly snapshotBytes: number;
   readonly isRaw: boolean;
   readonly anyFilesystemRead: boolean;
@@ -212,7 +213,7 @@ export async function analyzeBooks(
   return balance(await shareOut(extents, map), {
     isMapWhole,
     allocated: artifact.allocated,
-    snapshotBytes: disk.snapshotBytes,
+    snapshotBytes: disk.snapshotBytes + (disk.otherBytes ?? 0),
     isRaw: disk.format === 'raw',
     anyFilesystemRead: read.length > 0,
     unusedIsKnown: read.every((one) => one.unused !== null),

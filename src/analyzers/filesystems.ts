@@ -6,7 +6,8 @@ import { isRead } from './layers.ts';
 import type { StaleMeasurement } from './stale.ts';
 
 export function analyzeFilesystems(inspection: Inspection, measured?: StaleMeasurement): FilesystemSection[] {
-  const { filesystems, partitions } = inspection;
+  const { disk, filesystems, partitions } = inspection;
+  const isSeveral = (disk.container?.disks.length ?? 1) > 1;
   return filesystems.map((one) => {
     const counts = one.section === null ? null : countEntries(inspection, one.section);
     return {
@@ -15,6 +16,7 @@ export function analyzeFilesystems(inspection: Inspection, measured?: StaleMeasu
       label: one.label,
       uuid: one.uuid,
       partition: one.partition === null ? null : partitions[one.partition]!.index,
+      ...(isSeveral && one.disk !== undefined ? { disk: one.disk } : {}),
       start: one.start,
       size: one.size,
       used: one.used,

@@ -2,8 +2,10 @@
 import type { Inspection } from '../core/contracts/inspection.ts';
 import type { PartitionSection } from '../core/contracts/report.ts';
 
-export function analyzePartitions({ partitions }: Inspection): PartitionSection[] {
-  return partitions.map(({ index, scheme, type, name, start, size }) => ({
+export function analyzePartitions({ disk, partitions }: Inspection): PartitionSection[] {
+  const isSeveral = (disk.container?.disks.length ?? 1) > 1;
+  return partitions.map(({ disk: of, index, scheme, type, name, start, size }) => ({
+    ...(isSeveral && of !== undefined ? { disk: of } : {}),
     index,
     scheme,
     type,

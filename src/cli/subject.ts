@@ -28,6 +28,8 @@ export interface SubjectOptions {
   readonly deep?: boolean;
   /** Let images refer to files outside of the artifact's folder. */
   readonly followOutside?: boolean;
+  /** Check the digests that a container carries. */
+  readonly verify?: boolean;
   /** What a configuration and --platform say of rules. */
   readonly rules?: Partial<RuleOptions>;
   /** Ids of the only rules to run; all that are not off when empty. */
@@ -128,6 +130,7 @@ async function openImage(path: string, context: RunContext, options: SubjectOpti
   const inspection = await inspect(path, context, {
     drivers,
     followOutside: options.followOutside === true,
+    verify: options.verify === true,
   });
   try {
     await assertNoInput(

@@ -25,6 +25,7 @@ const IMAGE_ONLY = [
   'profile',
   'platform',
   'follow-outside',
+  'verify',
 ] as const;
 
 export default class Analyze extends BaseCommand {
@@ -108,6 +109,9 @@ export default class Analyze extends BaseCommand {
     'follow-outside': Flags.boolean({
       summary: 'Let the image refer to files outside of its own folder (backing files, extents).',
     }),
+    verify: Flags.boolean({
+      summary: 'Check the digests that the artifact carries (OVA, OCI image); reads all of it.',
+    }),
   };
 
   private async writeFile(path: string, text: Iterable<string>, force: boolean): Promise<void> {
@@ -152,6 +156,7 @@ export default class Analyze extends BaseCommand {
       top: flags.top,
       deep: flags.deep,
       followOutside: flags['follow-outside'],
+      verify: flags.verify,
       rules: { ...config.rules, platform: flags.platform ?? null },
       only: flags.rule ?? [],
       without: flags['not-rule'] ?? [],

@@ -8,18 +8,29 @@ import { dirname, isAbsolute, relative, resolve, sep } from 'node:path';
 import { hasCompressedMagic } from '../compressors/magic.ts';
 import type { CompressedSource } from '../compressors/source.ts';
 import { RunContext } from '../core/context.ts';
-import type { Disk, ImageContext, ImageFile, ImageFormat, OpenedFile } from '../core/contracts/disk.ts';
+import type {
+  Disk,
+  ImageContext,
+  ImageFile,
+  ImageFormat,
+  ImageMember,
+  MemberAccess,
+  OpenedFile,
+} from '../core/contracts/disk.ts';
 import type { BlockSource } from '../core/contracts/source.ts';
 import { corrupt, ImgoptError, locate, system, unreadable, unsupported } from '../core/errors.ts';
 import { MAX_BACKING_DEPTH } from '../core/limits.ts';
 import { escapeName } from '../core/text.ts';
 import { openFileSource } from '../sources/file.ts';
 import { readProbe } from '../sources/read.ts';
+import { scaledSource } from '../sources/scaled.ts';
 
 export interface OpenRules {
   readonly formats: readonly ImageFormat[];
   /** Let images refer to files outside of the artifact's folder. */
   readonly followOutside: boolean;
+  /** Check the digests that containers carry. */
+  readonly verify?: boolean;
 }
 
 interface Frame {
@@ -61,6 +72,7 @@ function formatNamed(name: string, formats: readonly ImageFormat[]): ImageFormat
 
 class HostImageContext extends RunContext implements ImageContext {
   readonly file: HostFile;
+  readonly members: MemberAccess;
   private readonly frame: Frame;
 
   constructor(outer: RunContext, file: HostFile, frame: Frame) {
@@ -69,6 +81,7 @@ class HostImageContext extends RunContext implements ImageContext {
     super({ log, signal, threads, progress, where });
     this.file = file;
     this.frame = frame;
+    this.members = memberAccess(outer, frame);
   }
 
   async openFile(reference: string): Promise<OpenedFile> {
@@ -160,6 +173,108 @@ async function openInside(source: BlockSource, context: RunContext): Promise<Com
   return openCompressedSource(source, context);
 }
 
+/**
+ * A disk that was found inside of a compressed file: what it stores is counted in bytes of that file. Frames tell
+ * for themselves; everything else gets its share of the whole.
+ */
+function withinCompressed(disk: Disk, inside: CompressedSource, fileSize: number): Disk {
+  const isExact = inside.isRandomAccess && disk.source === inside;
+  const ratio = fileSize / Math.max(1, inside.size);
+  const share = (bytes: number): number => Math.floor(bytes * ratio);
+  return {
+    ...disk,
+    details: { ...disk.details, compressedWith: inside.algorithm },
+    source: isExact ? disk.source : scaledSource(disk.source, ratio),
+    snapshotBytes: share(disk.snapshotBytes),
+    ...(disk.otherBytes === undefined ? {} : { otherBytes: share(disk.otherBytes) }),
+  };
+}
+
+/* ---------- inside of containers ---------- */
+
+function memberAccess(outer: RunContext, frame: Frame): MemberAccess {
+  const formats = frame.rules.formats.filter(({ isContainer }) => isContainer !== true);
+  return {
+    verifiesDigests: frame.rules.verify === true,
+    async identify(source) {
+      const { format } = await detectFormat(source, formats);
+      return format.name === 'raw' ? undefined : format.name;
+    },
+    openImage: (member, sibling) => openMember(member, outer, { frame, formats, sibling, chain: [] }),
+    async decompress(source) {
+      const inside = await openInside(source, outer);
+      if (inside !== undefined) frame.opened.unshift(inside);
+      return inside;
+    },
+  };
+}
+
+interface MemberFrame {
+  readonly frame: Frame;
+  readonly formats: readonly ImageFormat[];
+  readonly sibling: (name: string) => ImageMember | undefined;
+  /** Names of the members being opened, outermost first: a circle shows here. */
+  readonly chain: readonly string[];
+}
+
+async function openMember(
+  member: ImageMember,
+  outer: RunContext,
+  inner: MemberFrame,
+  formatName?: string,
+): Promise<Disk> {
+  const place = outer.at(escapeName(member.name));
+  const inside = await openInside(member.source, place);
+  if (inside !== undefined) inner.frame.opened.unshift(inside);
+  const bytes = inside ?? member.source;
+  const format =
+    formatName === undefined
+      ? (await detectFormat(bytes, inner.formats)).format
+      : formatNamed(formatName, inner.formats);
+  const next = { ...inner, chain: [...inner.chain, member.name] };
+  const disk = await format.open(bytes, new MemberImageContext(place, member, next));
+  return inside === undefined ? disk : withinCompressed(disk, inside, member.source.size);
+}
+
+/** As seen by an image inside of a container: what it refers to is inside too. */
+class MemberImageContext extends RunContext implements ImageContext {
+  readonly file: HostFile;
+  readonly members: MemberAccess;
+  private readonly inner: MemberFrame;
+
+  constructor(outer: RunContext, member: ImageMember, inner: MemberFrame) {
+    const { log, signal, threads, progress, where } = outer;
+    super({ log, signal, threads, progress, where });
+    this.file = { path: member.name, fileSize: member.source.size, allocated: member.source.size };
+    this.inner = inner;
+    this.members = memberAccess(outer, inner.frame);
+  }
+
+  async openFile(reference: string): Promise<OpenedFile> {
+    const { name, source } = this.find(reference, 'file');
+    return { source, file: { path: name, fileSize: source.size, allocated: source.size } };
+  }
+
+  async openImage(reference: string, format?: string): Promise<Disk> {
+    const member = this.find(reference, 'backing file');
+    if (this.inner.chain.length >= MAX_BACKING_DEPTH) {
+      throw corrupt('BACKING_TOO_DEEP', `more than ${MAX_BACKING_DEPTH} images refer to each other`);
+    }
+    if (this.inner.chain.includes(member.name))
+      throw corrupt('BACKING_CIRCLE', `its backing file '${escapeName(reference)}' is backed by it again`);
+    return openMember(member, this, this.inner, format);
+  }
+
+  private find(reference: string, what: string): ImageMember {
+    const member = this.inner.sibling(reference);
+    if (member !== undefined) return member;
+    const code = what === 'backing file' ? 'BACKING_NOT_FOUND' : 'REFERENCE_NOT_FOUND';
+    throw unreadable(code, `its ${what} '${escapeName(reference)}' is not in the container`, {
+      advice: 'build or export the machine again',
+    });
+  }
+}
+
 export interface OpenedArtifact {
   readonly disk: Disk;
   /** The bytes of the file that the user named, decompressed when it is compressed. */
@@ -200,10 +315,7 @@ export async function openArtifact(
         throw error instanceof ImgoptError ? error.within(path) : error;
       });
     return {
-      disk:
-        inside === undefined
-          ? disk
-          : { ...disk, details: { ...disk.details, compressedWith: inside.algorithm } },
+      disk: inside === undefined ? disk : withinCompressed(disk, inside, source.size),
       source: bytes,
       resembles,
       async close() {

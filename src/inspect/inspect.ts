@@ -7,7 +7,7 @@
  */
 import { DiagnosticLog, type RunContext } from '../core/context.ts';
 import type { Disk } from '../core/contracts/disk.ts';
-import type { Filesystem } from '../core/contracts/filesystem.ts';
+import type { Filesystem, FilesystemDriver } from '../core/contracts/filesystem.ts';
 import type {
   InspectedArtifact,
   InspectedFilesystem,
@@ -41,10 +41,12 @@ export interface InspectOptions {
   readonly drivers: Drivers;
   /** Let images refer to files outside of the artifact's folder. */
   readonly followOutside?: boolean;
+  /** Check the digests that a container carries. */
+  readonly verify?: boolean;
 }
 
 /**
- * Inspects an artifact of one disk.
+ * Inspects an artifact: a disk, a container of disks, or an archive of files.
  * @throws ImgoptError when it cannot be opened; problems further in become diagnostics
  */
 export async function inspect(
@@ -55,6 +57,7 @@ export async function inspect(
   const artifact = await openArtifact(path, context, {
     formats: options.drivers.formats,
     followOutside: options.followOutside === true,
+    verify: options.verify === true,
   });
   try {
     return await inspectDisk(path, artifact, context, options.drivers);
@@ -135,6 +138,7 @@ async function explore(
   drivers: Drivers,
 ): Promise<Exploration> {
   const { disk, resembles } = artifact;
+  if (disk.tree !== undefined) return onlyTree(disk, disk.tree, context);
   if (disk.format === 'raw') {
     const probe = await readProbe(disk.source);
     const known =
@@ -162,7 +166,24 @@ async function explore(
       );
     }
   }
-  return exploreDisk(disk.source, drivers, context);
+  return exploreDisk(disk.source, drivers, context, disk.container?.disks);
+}
+
+/** An archive of files has no volumes: its tree is all there is. */
+function onlyTree({ source }: Disk, driver: FilesystemDriver, context: RunContext): Exploration {
+  const nothing = { head: new Uint8Array(0), tail: new Uint8Array(0), size: source.size };
+  const probe = driver.probe(nothing)!;
+  const stand: Stand = {
+    source,
+    driver,
+    probe,
+    partition: null,
+    start: 0,
+    devices: [],
+    toDisk: (range) => [range],
+    where: [...context.where, probe.type],
+  };
+  return { partitions: [], stands: [stand], regions: [], sectorSize: null };
 }
 
 interface Scanned {
@@ -282,6 +303,7 @@ async function readGuest(
       partitionIndex:
         partition === undefined ? 'disk' : NUMBERED_SCHEMES.has(partition.scheme) ? partition.index : null,
       devices: stand.devices,
+      ...(stand.disk === undefined ? {} : { disk: stand.disk }),
     });
   }
   const root = await chooseRoot(table, bySection, mountables, context);
@@ -396,6 +418,7 @@ function describe(one: Scanned, index: number, mounts: readonly Mount[]): Inspec
     uuid: filesystem?.uuid ?? stand.probe.uuid,
     usage: stand.probe.usage,
     partition: stand.partition,
+    ...(stand.disk === undefined ? {} : { disk: stand.disk }),
     start: stand.start,
     size: filesystem?.size ?? stand.source.size,
     used: one.used,

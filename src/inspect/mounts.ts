@@ -54,6 +54,8 @@ export interface Mountable {
   /** As in /dev/sda2; 'disk' when it stands on the whole disk, null when on something else (a logical volume). */
   readonly partitionIndex: number | 'disk' | null;
   readonly devices: readonly string[];
+  /** Position of its disk among several; absent when there is one. */
+  readonly disk?: number;
 }
 
 export interface Mount {
@@ -83,6 +85,14 @@ export function parseDiskName(device: string): { disk: string; partition: number
   if (match === null) return undefined;
   const number = match[2] ?? match[4];
   return { disk: (match[1] ?? match[3])!, partition: number === undefined ? null : Number(number) };
+}
+
+/** Linux names the disks of one machine in their order: `sdb` and `nvme1n1` are second ones. */
+function diskPosition(name: string): number {
+  const number = /^(?:nvme|mmcblk|loop)(\d+)/.exec(name);
+  if (number !== null) return Number(number[1]);
+  const letters = name.replace(/^(?:sd|vd|xvd|hd)/, '');
+  return [...letters].reduce((sum, letter) => sum * 26 + (letter.charCodeAt(0) - 96), 0) - 1;
 }
 
 /**
@@ -116,7 +126,14 @@ export function matchDevice(
   const byHardware = /^\/dev\/disk\/by-(?:id|path)\/.*-part(\d+)$/.exec(device);
   if (byHardware !== null) return mountables.find((one) => one.partitionIndex === Number(byHardware[1]));
   const name = parseDiskName(device);
-  if (name === undefined || (disk !== undefined && name.disk !== disk)) return undefined;
+  if (name === undefined) return undefined;
+  if (mountables.some((one) => (one.disk ?? 0) > 0)) {
+    const position = diskPosition(name.disk);
+    return mountables.find(
+      (one) => (one.disk ?? 0) === position && one.partitionIndex === (name.partition ?? 'disk'),
+    );
+  }
+  if (disk !== undefined && name.disk !== disk) return undefined;
   return mountables.find((one) => one.partitionIndex === (name.partition ?? 'disk'));
 }
 

@@ -9,7 +9,7 @@
  * container (LVM's member, say), a volume system that knows it goes first at every level.
  */
 import type { RunContext } from '../core/context.ts';
-import type { ProbeInput, Volume, VolumeLayout, VolumeSystem } from '../core/contracts/disk.ts';
+import type { ContainedDisk, ProbeInput, Volume, VolumeLayout, VolumeSystem } from '../core/contracts/disk.ts';
 import type { FilesystemDriver, FilesystemProbe } from '../core/contracts/filesystem.ts';
 import type { DiskRegion, InspectedPartition } from '../core/contracts/inspection.ts';
 import type { Drivers } from '../core/contracts/registry.ts';
@@ -18,7 +18,9 @@ import { isArtifactError, locate } from '../core/errors.ts';
 import { type ByteRange, ExtentSet } from '../core/extents.ts';
 import { MAX_VOLUME_DEPTH } from '../core/limits.ts';
 import { formatSize } from '../core/size.ts';
+import { escapeName } from '../core/text.ts';
 import { readProbe } from '../sources/read.ts';
+import { sliceSource } from '../sources/slice.ts';
 import { describeContent } from './content.ts';
 
 /** Something with a filesystem on it: a volume, or the whole disk. */
@@ -28,7 +30,9 @@ export interface Stand {
   readonly probe: FilesystemProbe;
   /** Position in `partitions`; null for the whole disk. */
   readonly partition: number | null;
-  /** Offset on the disk of its first byte. */
+  /** Position of its disk in a container; undefined outside of one. */
+  readonly disk?: number;
+  /** Offset on its disk of its first byte. */
   readonly start: number;
   readonly devices: readonly string[];
   toDisk(range: ByteRange): readonly ByteRange[];
@@ -56,6 +60,7 @@ const RESERVED_TYPES = new Set(['e3c9e316-0b5c-4db8-817d-f92df00215ae']); // GPT
 
 interface Place {
   readonly source: BlockSource;
+  readonly disk?: number;
   readonly start: number;
   readonly partition: number | null;
   readonly type: string | null;
@@ -64,13 +69,22 @@ interface Place {
   toDisk(range: ByteRange): readonly ByteRange[];
 }
 
-/** Walks the whole disk. What cannot be read is reported through the context; the rest goes on. */
+/**
+ * Walks the whole disk, or all disks of a container. What cannot be read is reported through the context; the rest
+ * goes on.
+ */
 export async function exploreDisk(
   disk: BlockSource,
   drivers: Drivers,
   context: RunContext,
+  contained?: readonly ContainedDisk[],
 ): Promise<Exploration> {
   const found: Exploration = { partitions: [], stands: [], regions: [], sectorSize: null };
+  if (contained !== undefined) {
+    for (const [index, one] of contained.entries())
+      await exploreContained(disk, one, index, drivers, context, found);
+    return found;
+  }
   const place: Place = {
     source: disk,
     start: 0,
@@ -82,6 +96,32 @@ export async function exploreDisk(
   };
   await exploreOrReport(place, drivers, context, found);
   return found;
+}
+
+async function exploreContained(
+  all: BlockSource,
+  { name, start, size, disk }: ContainedDisk,
+  index: number,
+  drivers: Drivers,
+  context: RunContext,
+  found: Exploration,
+): Promise<void> {
+  if (disk === null) {
+    const ranges = ExtentSet.of(start, start + size);
+    found.regions.push({ kind: 'unread', ranges, partition: null });
+    return;
+  }
+  const place: Place = {
+    source: sliceSource(all, start, size),
+    disk: index,
+    start: 0,
+    partition: null,
+    type: null,
+    devices: [],
+    depth: 0,
+    toDisk: (range) => [{ start: range.start + start, end: range.end + start }],
+  };
+  await exploreOrReport(place, drivers, context.at(escapeName(name)), found);
 }
 
 /** A volume that cannot be explored is reported, and its bytes count as not read; the others go on. */
@@ -154,6 +194,7 @@ async function exploreVolumes(
     const at = inner.at(String(volume.index));
     const next: Place = {
       source: volume.source,
+      ...(place.disk === undefined ? {} : { disk: place.disk }),
       start: place.start + volume.start,
       partition,
       type: volume.type,
@@ -169,6 +210,7 @@ async function exploreVolumes(
 function addPartition(found: Exploration, place: Place, layout: VolumeLayout, volume: Volume): number {
   return (
     found.partitions.push({
+      ...(place.disk === undefined ? {} : { disk: place.disk }),
       index: volume.index,
       scheme: layout.scheme,
       type: volume.type,

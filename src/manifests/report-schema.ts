@@ -35,7 +35,12 @@ const artifact = z
   })
   .describe("The artifact's own files.");
 
+const ofDisk = count
+  .optional()
+  .describe('Position of its disk in artifact.formatDetails.disks; absent where there is one disk.');
+
 const partition = z.object({
+  disk: ofDisk,
   index: z.int().describe('As the kernel numbers it: 1 for sda1.'),
   scheme: z.string().describe('gpt, mbr, lvm2'),
   type: z.string().describe("GPT's type GUID, MBR's 0x83, LVM's segment type."),
@@ -50,6 +55,7 @@ const filesystem = z.object({
   label: z.string().nullable(),
   uuid: z.string().nullable(),
   partition: z.int().nullable().describe("The partition's index; null directly on the disk."),
+  disk: ofDisk,
   start: bytes,
   size: bytes,
   used: bytes.nullable().describe('Null where it was not read.'),

@@ -91,7 +91,10 @@ function isOfContent({ where, code }: Diagnostic, inspection: Inspection): boole
   return (
     filesystems.some((one) => isWithin(where, one.where.join(' > '))) ||
     // `disk.raw > gpt > 3` is the volume; what the table itself says wrong is at `gpt > partition 3`.
-    partitions.some(({ scheme, index }) => isWithin(where, `${artifact.path} > ${scheme} > ${index}`)) ||
+    partitions.some(({ disk, scheme, index }) => {
+      const place = disk === undefined ? [] : [escapeName(inspection.disk.container!.disks[disk]!.name)];
+      return isWithin(where, [artifact.path, ...place, scheme, String(index)].join(' > '));
+    }) ||
     packages.some(({ manager }) => isWithin(where, `${artifact.path} > ${manager}`)) ||
     ['dpkg', 'rpm', 'apk', 'pacman'].some((manager) => isWithin(where, `${artifact.path} > ${manager}`))
   );

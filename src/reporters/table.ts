@@ -171,33 +171,40 @@ function volumesSection(page: Page): string {
 }
 
 function volumeRows(report: Report): string[][] {
-  const rows: { start: number; cells: string[] }[] = [];
+  const rows: { disk: number; start: number; cells: string[] }[] = [];
   const known = new Set<PartitionSection>();
   for (const filesystem of report.filesystems) {
     const partition = report.partitions.find(
       (one) =>
         one.index === filesystem.partition &&
+        one.disk === filesystem.disk &&
         one.start <= filesystem.start &&
         filesystem.start < one.start + one.size,
     );
     if (partition !== undefined) known.add(partition);
-    rows.push({ start: filesystem.start, cells: filesystemRow(filesystem) });
+    rows.push({ disk: filesystem.disk ?? 0, start: filesystem.start, cells: filesystemRow(filesystem) });
   }
   for (const partition of report.partitions) {
     if (known.has(partition)) continue;
     const type = escapeName(partitionTypeName(partition.type));
     const name = partition.name === null ? '' : escapeName(partition.name);
-    const index = String(partition.index);
+    const index = volumeNumber(partition.disk, partition.index);
     const cells = [index, type, '', formatSize(partition.size), '', '', '', '', '', '', name, ''];
-    rows.push({ start: partition.start, cells });
+    rows.push({ disk: partition.disk ?? 0, start: partition.start, cells });
   }
-  return rows.sort((a, b) => a.start - b.start).map((row) => row.cells);
+  return rows.sort((a, b) => a.disk - b.disk || a.start - b.start).map((row) => row.cells);
+}
+
+/** `2`, or among several disks `1:2`: they count from 1, as partitions do. */
+function volumeNumber(disk: number | undefined, partition: number | null): string {
+  const number = partition === null ? '' : String(partition);
+  return disk === undefined ? number : `${disk + 1}:${number}`;
 }
 
 function filesystemRow(one: FilesystemSection): string[] {
   const size = (value: number | null): string => (value === null ? '' : formatSize(value));
   return [
-    one.partition === null ? '' : String(one.partition),
+    volumeNumber(one.disk, one.partition),
     escapeName(one.type),
     one.mountPoint === null ? '' : escapeName(one.mountPoint),
     formatSize(one.size),

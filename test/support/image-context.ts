@@ -5,7 +5,7 @@
 import { dirname, resolve } from 'node:path';
 import { DiagnosticLog, RunContext } from '../../src/core/context.ts';
 import type { Diagnostic } from '../../src/core/contracts/context.ts';
-import type { Disk, ImageContext, ImageFormat, OpenedFile } from '../../src/core/contracts/disk.ts';
+import type { Disk, ImageContext, ImageFormat, MemberAccess, OpenedFile } from '../../src/core/contracts/disk.ts';
 import type { BlockExtent, BlockSource } from '../../src/core/contracts/source.ts';
 import { corrupt, unsupported } from '../../src/core/errors.ts';
 import { MAX_BACKING_DEPTH } from '../../src/core/limits.ts';
@@ -13,8 +13,17 @@ import { openFileSource } from '../../src/sources/file.ts';
 import { memorySource } from '../../src/sources/memory.ts';
 import { readProbe } from '../../src/sources/read.ts';
 
+/** For formats that are no containers. */
+export const NO_MEMBERS: MemberAccess = {
+  verifiesDigests: false,
+  identify: async () => undefined,
+  openImage: () => Promise.reject(new Error('no container')),
+  decompress: async () => undefined,
+};
+
 class TestImageContext extends RunContext implements ImageContext {
   readonly file: ImageContext['file'];
+  readonly members = NO_MEMBERS;
   private readonly formats: readonly ImageFormat[];
   private readonly chain: readonly string[];
 

@@ -1,5 +1,6 @@
 import type { ByteRange } from '../extents.ts';
 import type { Context } from './context.ts';
+import type { FilesystemDriver } from './filesystem.ts';
 import type { BlockSource } from './source.ts';
 
 export type JsonValue =
@@ -54,7 +55,63 @@ export interface Disk {
   readonly mapIsExact: boolean;
   /** Bytes of its own files that only internal snapshots hold. */
   readonly snapshotBytes: number;
+  /** Bytes of its own files that belong to no disk and are no structure: a container's other members. */
+  readonly otherBytes?: number;
+  /** The image is an archive of files rather than a disk: what reads `source`. */
+  readonly tree?: FilesystemDriver;
+  /** The image is a container: the disks in it, which lie end to end in `source`. */
+  readonly container?: Container;
   close(): Promise<void>;
+}
+
+/** One disk of a container. */
+export interface ContainedDisk {
+  /** As the container calls it: the name of its member. */
+  readonly name: string;
+  /** Where it lies in the container's `source`, in bytes. */
+  readonly start: number;
+  readonly size: number;
+  /** Null when it could not be opened: the reason was reported, its bytes as they are stand in for it. */
+  readonly disk: Disk | null;
+  /** The member is compressed as a whole, and not just inside of its format. */
+  readonly compressedWith: string | null;
+}
+
+/** What a container is, beside its disks. */
+export interface Container {
+  readonly disks: readonly ContainedDisk[];
+  /**
+   * The container's members in order, around other images of the same disks: what describes them (sizes, digests)
+   * is corrected. Absent: it cannot be written.
+   * @param images one for each of `disks`
+   * @returns also warnings, for what had to be left out
+   */
+  readonly repack?: (images: readonly WrittenImage[]) => Promise<Repacked>;
+}
+
+/** An image of a contained disk that was written again. */
+export interface WrittenImage {
+  readonly source: BlockSource;
+  /** Bytes of the disk that it stores. */
+  readonly populated: number;
+  /** Bytes of the disk. */
+  readonly virtualSize: number;
+}
+
+export interface Repacked {
+  readonly members: readonly PackedMember[];
+  readonly warnings: readonly string[];
+}
+
+/** A member of an archive that is to be written: a regular file, or a folder without `source`. */
+export interface PackedMember {
+  readonly name: string;
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** Seconds since 1970. */
+  readonly modified: number;
+  readonly source: BlockSource | null;
 }
 
 /** A host file that an image refers to. */
@@ -71,11 +128,42 @@ export interface ImageContext extends Context {
   openFile(reference: string): Promise<OpenedFile>;
   /** Opens an image (a backing file). `format` as the referrer declares it; detected when undefined. */
   openImage(reference: string, format?: string): Promise<Disk>;
+  readonly members: MemberAccess;
+}
+
+/** How a container reaches what lies inside of its own file. */
+export interface MemberAccess {
+  /** Check the digests that the container carries, although it takes reading everything. */
+  readonly verifiesDigests: boolean;
+  /** Name of the format that is certain of these bytes; undefined for what could only be raw. */
+  identify(source: BlockSource): Promise<string | undefined>;
+  /**
+   * Opens an image inside of this one, decompressed when it is compressed. Its `files` are the members that it
+   * consists of, by their names.
+   * @param sibling finds what that image refers to, by the name of the member
+   */
+  openImage(member: ImageMember, sibling: (name: string) => ImageMember | undefined): Promise<Disk>;
+  /** The bytes inside of a compressed stretch; undefined when it is not compressed. */
+  decompress(source: BlockSource): Promise<DecompressedSource | undefined>;
+}
+
+/** A file inside of a container. */
+export interface ImageMember {
+  /** Path in the container, without a leading slash. */
+  readonly name: string;
+  readonly source: BlockSource;
+}
+
+export interface DecompressedSource extends BlockSource {
+  /** zstd, gzip …, for the report. */
+  readonly algorithm: string;
 }
 
 export interface ImageFormat {
   /** qemu-img's name. */
   readonly name: string;
+  /** Holds images, and so does not lie in a container itself. */
+  readonly isContainer?: true;
   /** Pure: no I/O, no throw. Undefined means 'not mine'. */
   probe(input: ProbeInput): Probe | undefined;
   /** @throws `unsupported` naming the feature, `corrupt` naming the place */

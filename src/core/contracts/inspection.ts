@@ -25,6 +25,8 @@ export interface InspectedArtifact {
 }
 
 export interface InspectedPartition {
+  /** Position of its disk in a container; absent outside of one. */
+  readonly disk?: number;
   readonly index: number;
   /** gpt, mbr, lvm2 */
   readonly scheme: string;
@@ -47,6 +49,9 @@ export interface InspectedFilesystem {
   readonly usage: 'filesystem' | 'swap' | 'container';
   /** Position in `Inspection.partitions`, or null when it stands directly on the disk. */
   readonly partition: number | null;
+  /** Position of its disk in a container; absent outside of one. */
+  readonly disk?: number;
+  /** Bytes from the start of its disk. */
   readonly start: number;
   readonly size: number;
   /** Bytes; null when it was not read. */
@@ -65,7 +70,7 @@ export interface InspectedFilesystem {
   /** In the filesystem's own coordinates; null when the maps could not be read or proved. */
   readonly unused: ExtentSet | null;
   readonly metadata: ExtentSet | null;
-  /** Where a range of the filesystem lies on the disk. */
+  /** Where a range of the filesystem lies on the disk: in a container, in all of its disks end to end. */
   toDisk(range: ByteRange): readonly ByteRange[];
   readonly where: readonly string[];
 }

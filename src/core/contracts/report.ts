@@ -39,6 +39,8 @@ export interface ArtifactSection {
 }
 
 export interface PartitionSection {
+  /** Position of its disk in `artifact.formatDetails.disks`; absent where there is one. */
+  readonly disk?: number | undefined;
   readonly index: number;
   /** gpt, mbr, lvm2 */
   readonly scheme: string;
@@ -57,7 +59,9 @@ export interface FilesystemSection {
   readonly uuid: string | null;
   /** The partition's index; null for a filesystem directly on the disk. */
   readonly partition: number | null;
-  /** Where it begins on the disk, in bytes. */
+  /** Position of its disk in `artifact.formatDetails.disks`; absent where there is one. */
+  readonly disk?: number | undefined;
+  /** Where it begins on its disk, in bytes. */
   readonly start: number;
   readonly size: number;
   /** Null where it was not read. */

@@ -7,6 +7,7 @@ import { unreadable } from '../../../src/core/errors.ts';
 import { vmdkFormat } from '../../../src/disk/formats/vmdk/vmdk.ts';
 import { openFileSource } from '../../../src/sources/file.ts';
 import { memorySource } from '../../../src/sources/memory.ts';
+import { NO_MEMBERS } from '../../support/image-context.ts';
 
 export interface OpenedDisk {
   readonly disk: Disk;
@@ -21,6 +22,7 @@ export type Folder = Readonly<Record<string, Uint8Array>>;
 
 class TestContext extends RunContext implements ImageContext {
   readonly file: ImageContext['file'];
+  readonly members = NO_MEMBERS;
   readonly openFile: ImageContext['openFile'];
 
   constructor(log: DiagnosticLog, file: ImageContext['file'], openFile: ImageContext['openFile']) {

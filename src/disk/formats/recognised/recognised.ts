@@ -43,16 +43,6 @@ function signature(
   };
 }
 
-/** POSIX ustar's header checksum, since `ustar` alone could stand in any boot sector. */
-function isTar(input: ProbeInput): boolean {
-  const { head } = input;
-  if (head.length < 512 || !holds(input, 257, 'ustar')) return false;
-  const stated = Number.parseInt(String.fromCharCode(...head.subarray(148, 156)).replace(/[\0 ].*$/s, ''), 8);
-  let sum = 8 * 32;
-  for (let i = 0; i < 512; i++) if (i < 148 || i >= 156) sum += head[i]!;
-  return sum === stated;
-}
-
 /** RFC 1952: deflate is the only method, and the top three flag bits are reserved zeros. */
 function isGzip(input: ProbeInput): boolean {
   return holds(input, 0, '\x1f\x8b\x08') && input.head.length > 3 && (input.head[3]! & 0xe0) === 0;
@@ -81,7 +71,6 @@ export const RECOGNISED: readonly RecognisedFormat[] = [
   ]),
   signature('an Android sparse image', "expand it first: 'simg2img'", [0, '\x3a\xff\x26\xed\x01\0']),
   signature('a Windows image (WIM)', UNPACK, [0, 'MSWIM\0\0\0']),
-  { description: 'a tar archive (an OVA or a Vagrant box, perhaps)', advice: UNPACK, matches: isTar },
   { description: 'a gzip file', advice: UNPACK, matches: isGzip },
   signature('an xz file', UNPACK, [0, '\xfd7zXZ\0']),
   signature('a zstd file', UNPACK, [0, '\x28\xb5\x2f\xfd']),
