@@ -6,7 +6,7 @@
 import type { Contribution, Registry } from './core/contracts/registry.ts';
 import type { ImageWriter } from './core/contracts/writer.ts';
 import { usage } from './core/errors.ts';
-import { ovfFormat, tarFormat } from './disk/containers/containers.ts';
+import { cpioFormat, ovfFormat, tarFormat } from './disk/containers/containers.ts';
 import { extDriver } from './disk/filesystems/ext/ext.ts';
 import { fatDriver } from './disk/filesystems/fat/fat.ts';
 import { recognisedDrivers } from './disk/filesystems/recognised/recognised.ts';
@@ -30,7 +30,7 @@ import { snapPackages } from './packages/snap/snap.ts';
 
 const BUILT_IN: Contribution = {
   apiVersion: 1,
-  formats: [qcow2Format, vmdkFormat, vdiFormat, vhdFormat, ovfFormat, tarFormat],
+  formats: [qcow2Format, vmdkFormat, vdiFormat, vhdFormat, ovfFormat, tarFormat, cpioFormat],
   volumeSystems: [gptVolumes, mbrVolumes],
   filesystems: [extDriver, fatDriver],
   packageDatabases: [dpkgPackages, rpmPackages, apkPackages, pacmanPackages, snapPackages, flatpakPackages],

@@ -35,5 +35,19 @@ export const ovfFormat: ImageFormat = {
   },
 };
 
+/** An initramfs, or any archive that `cpio -H newc` made. */
+export const cpioFormat: ImageFormat = {
+  name: 'cpio',
+  isContainer: true,
+  probe: ({ head }) =>
+    /^07070[127]/.test(Buffer.from(head.subarray(0, 6)).toString('latin1'))
+      ? { certainty: 'certain', description: 'a cpio archive' }
+      : undefined,
+  async open(file, context) {
+    const { openCpio } = await import('./cpio.ts');
+    return openCpio(file, context);
+  },
+};
+
 /** A comment of a vendor's may come before the root element. */
 const OVF_HEAD_BYTES = 8 * 1024;
