@@ -42,6 +42,39 @@ export const MAX_VMDK_COMPRESSED_GRAIN_BYTES = 4 * MiB;
 /** Places of compressed VMDK grains held sorted, over all extents: half a TiB of data at 64 KiB, 32 MiB of memory. */
 export const MAX_VMDK_SORTED_GRAINS = 8 * 1024 * 1024;
 
+/** Members of one archive (tar, cpio, all layers of an image): a system of a million files twice over, half a KB of memory each. */
+export const MAX_ARCHIVE_MEMBERS = 2 * 1024 * 1024;
+
+/** Longest name of an archive's member that is looked at: PATH_MAX, as the kernel would refuse a longer one. */
+export const MAX_ARCHIVE_NAME_BYTES = 4096;
+
+/** A pax header of one member, or a GNU long name: real ones hold names and attributes, a few KiB. */
+export const MAX_TAR_EXTENSION_BYTES = 1 * MiB;
+
+/** Stretches of one sparse member of a tar: 1 TiB in pieces of 1 MiB, and 16 bytes each. */
+export const MAX_TAR_SPARSE_RUNS = 1024 * 1024;
+
+/** Disks of one container (OVA, Vagrant box): as many as SCSI controllers of one machine hold. */
+export const MAX_CONTAINER_DISKS = 64;
+
+/** Members of a container of disks; an archive with more is a system's files. Real ones have 3 to 30. */
+export const MAX_CONTAINER_MEMBERS = 4096;
+
+/** Text that describes a container (OVF, manifest, metadata.json, OCI's index): real ones are under 100 KiB. */
+export const MAX_CONTAINER_TEXT_BYTES = 4 * MiB;
+
+/** Elements of an OVF inside each other; real ones reach 8. */
+export const MAX_OVF_DEPTH = 64;
+
+/** Layers of one container image: Docker itself stops at 127. */
+export const MAX_IMAGE_LAYERS = 512;
+
+/** Indexes of an OCI layout that refer to each other: one per platform inside of the outermost. */
+export const MAX_OCI_INDEX_DEPTH = 4;
+
+/** Archives one after another in an initramfs: microcode, the system itself, and what a boot loader appends. */
+export const MAX_CPIO_SEGMENTS = 256;
+
 /** GPT: 128 entries of 128 bytes are usual; sfdisk accepts more, but not a megabyte of them. */
 export const MAX_GPT_TABLE_BYTES = 1 * MiB;
 
@@ -141,36 +174,3 @@ export const MAX_LIST_LINE_CHARACTERS = 4096;
 
 /** Builds of one packer-manifest.json, which grows by one a build; and files of one build. */
 export const MAX_PACKER_BUILDS = 100_000;
-
-/** Members of one archive (tar, cpio, all layers of an image): a system of a million files twice over, half a KB of memory each. */
-export const MAX_ARCHIVE_MEMBERS = 2 * 1024 * 1024;
-
-/** Longest name of an archive's member that is looked at: PATH_MAX, as the kernel would refuse a longer one. */
-export const MAX_ARCHIVE_NAME_BYTES = 4096;
-
-/** A pax header of one member, or a GNU long name: real ones hold names and attributes, a few KiB. */
-export const MAX_TAR_EXTENSION_BYTES = 1 * MiB;
-
-/** Stretches of one sparse member of a tar: 1 TiB in pieces of 1 MiB, and 16 bytes each. */
-export const MAX_TAR_SPARSE_RUNS = 1024 * 1024;
-
-/** Disks of one container (OVA, Vagrant box): as many as SCSI controllers of one machine hold. */
-export const MAX_CONTAINER_DISKS = 64;
-
-/** Members of a container of disks; an archive with more is a system's files. Real ones have 3 to 30. */
-export const MAX_CONTAINER_MEMBERS = 4096;
-
-/** Text that describes a container (OVF, manifest, metadata.json, OCI's index): real ones are under 100 KiB. */
-export const MAX_CONTAINER_TEXT_BYTES = 4 * MiB;
-
-/** Elements of an OVF inside each other; real ones reach 8. */
-export const MAX_OVF_DEPTH = 64;
-
-/** Layers of one container image: Docker itself stops at 127. */
-export const MAX_IMAGE_LAYERS = 512;
-
-/** Indexes of an OCI layout that refer to each other: one per platform inside of the outermost. */
-export const MAX_OCI_INDEX_DEPTH = 4;
-
-/** Archives one after another in an initramfs: microcode, the system itself, and what a boot loader appends. */
-export const MAX_CPIO_SEGMENTS = 256;

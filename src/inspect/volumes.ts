@@ -9,7 +9,13 @@
  * container (LVM's member, say), a volume system that knows it goes first at every level.
  */
 import type { RunContext } from '../core/context.ts';
-import type { ContainedDisk, ProbeInput, Volume, VolumeLayout, VolumeSystem } from '../core/contracts/disk.ts';
+import type {
+  ContainedDisk,
+  ProbeInput,
+  Volume,
+  VolumeLayout,
+  VolumeSystem,
+} from '../core/contracts/disk.ts';
 import type { FilesystemDriver, FilesystemProbe } from '../core/contracts/filesystem.ts';
 import type { DiskRegion, InspectedPartition } from '../core/contracts/inspection.ts';
 import type { Drivers } from '../core/contracts/registry.ts';

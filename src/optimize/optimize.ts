@@ -69,6 +69,7 @@ export async function optimize(
     followOutside: options.followOutside,
   });
   try {
+    refuseTree(inspection);
     const others = inspection.disk.files.slice(1).map((file) => file.path);
     const stamps = [...started, ...(await stampFiles(others))];
     if (!options.force) await assertNotInUse(inspection, stamps, await readLocks());
@@ -98,6 +99,15 @@ export async function optimize(
   } finally {
     await inspection.close();
   }
+}
+
+/** @throws ImgoptError `usage` for an archive of files: there is no disk to write */
+function refuseTree({ artifact, disk }: Inspection): void {
+  if (disk.tree === undefined) return;
+  throw usage('NO_DISK_IMAGE', `is ${artifact.format}, an archive of files and no disk image`, {
+    where: [artifact.path],
+    advice: "see what could go with 'imgopt analyze'",
+  });
 }
 
 interface Job {

@@ -15,7 +15,6 @@ import { isZero } from '../core/zeros.ts';
 import { isTarHeader, parseNumber, TAR_BLOCK, TAR_TYPE, tarHeader } from './tar-layout.ts';
 import { oldSparseRuns, paxSparse, type SparseRun } from './tar-sparse.ts';
 
-
 export interface TarMember {
   /** Bytes as Latin-1 characters: the archive's own, whatever encoding its maker used. */
   readonly name: string;

@@ -5,7 +5,13 @@
 import { dirname, resolve } from 'node:path';
 import { DiagnosticLog, RunContext } from '../../src/core/context.ts';
 import type { Diagnostic } from '../../src/core/contracts/context.ts';
-import type { Disk, ImageContext, ImageFormat, MemberAccess, OpenedFile } from '../../src/core/contracts/disk.ts';
+import type {
+  Disk,
+  ImageContext,
+  ImageFormat,
+  MemberAccess,
+  OpenedFile,
+} from '../../src/core/contracts/disk.ts';
 import type { BlockExtent, BlockSource } from '../../src/core/contracts/source.ts';
 import { corrupt, unsupported } from '../../src/core/errors.ts';
 import { MAX_BACKING_DEPTH } from '../../src/core/limits.ts';

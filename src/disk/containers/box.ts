@@ -54,7 +54,11 @@ export async function findDisks(
     const disks = vmxDisks(await readText(machine));
     if (disks.length > 0) {
       const found = disks.map((name) => members.beside(machine, name) ?? name);
-      return resolve(members, found.map((one) => (typeof one === 'string' ? one : one.name)), context);
+      return resolve(
+        members,
+        found.map((one) => (typeof one === 'string' ? one : one.name)),
+        context,
+      );
     }
   }
   const classic = metadata === undefined ? undefined : members.find('box.img');
@@ -101,8 +105,7 @@ async function byContent(members: Members, context: ImageContext): Promise<Store
   for (const member of members.files) {
     if (member.source.size < 512 || found.length >= MAX_CONTAINER_DISKS) continue;
     const format = await context.members.identify(member.source);
-    const isDisk =
-      format === undefined || format === 'recognised' ? DISK_NAME.test(member.name) : true;
+    const isDisk = format === undefined || format === 'recognised' ? DISK_NAME.test(member.name) : true;
     if (isDisk && !VMDK_PART.test(member.name)) found.push(member);
   }
   return found;
@@ -121,4 +124,3 @@ export function correctMetadata(metadata: BoxMetadata, virtualSize: number): str
   if (metadata.virtualSize === size) return undefined;
   return `${JSON.stringify({ ...metadata.document, virtual_size: size }, null, 2)}\n`;
 }
-

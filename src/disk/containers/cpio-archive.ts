@@ -40,15 +40,15 @@ export interface CpioMember {
   readonly linkKey: string | null;
 }
 
-/** S_IFMT in the mode, as octal digits 17 and 16. */
+/** The mode's top four bits: S_IFMT >> 12. */
 const TYPES: Readonly<Record<number, FileType>> = {
-  0o10: FILE_TYPE.file,
-  0o04: FILE_TYPE.directory,
-  0o12: FILE_TYPE.symlink,
-  0o02: FILE_TYPE.character,
-  0o06: FILE_TYPE.block,
-  0o01: FILE_TYPE.fifo,
-  0o14: FILE_TYPE.socket,
+  1: FILE_TYPE.fifo,
+  2: FILE_TYPE.character,
+  4: FILE_TYPE.directory,
+  6: FILE_TYPE.block,
+  8: FILE_TYPE.file,
+  10: FILE_TYPE.symlink,
+  12: FILE_TYPE.socket,
 };
 
 export async function isCpioAt(source: BlockSource, at: number): Promise<boolean> {

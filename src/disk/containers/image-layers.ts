@@ -102,8 +102,7 @@ function applyWhiteout(tree: FileTree, { name }: TarMember, layer: number): bool
   const folder = name.slice(0, slash);
   if (base === OPAQUE) tree.hideContents(folder, layer);
   // `.wh..wh.` is aufs's own bookkeeping, of which only the opaque mark means something.
-  else if (!base.startsWith(`${WHITEOUT}${WHITEOUT}`))
-    tree.hide(folder + base.slice(WHITEOUT.length), layer);
+  else if (!base.startsWith(`${WHITEOUT}${WHITEOUT}`)) tree.hide(folder + base.slice(WHITEOUT.length), layer);
   return true;
 }
 
@@ -130,14 +129,16 @@ function waste(
   }
   const total = contents.reduce((sum, one) => sum + one.size, 0);
   return {
-    layers: layers.map(({ name, blob, createdBy }, index): JsonValue => ({
-      name: escapeName(name),
-      createdBy: createdBy === null ? null : escapeName(createdBy),
-      fileSize: blob.size,
-      size: sources[index]!.size,
-      compressedWith: compressions[index]!,
-      ...perLayer[index]!,
-    })),
+    layers: layers.map(
+      ({ name, blob, createdBy }, index): JsonValue => ({
+        name: escapeName(name),
+        createdBy: createdBy === null ? null : escapeName(createdBy),
+        fileSize: blob.size,
+        size: sources[index]!.size,
+        compressedWith: compressions[index]!,
+        ...perLayer[index]!,
+      }),
+    ),
     wastedBytes: wasted,
     efficiency: total === 0 ? 1 : Math.round((1 - wasted / total) * 10_000) / 10_000,
     wastedPaths: [...byPath]

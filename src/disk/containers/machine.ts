@@ -22,7 +22,7 @@ import { memorySource } from '../../sources/memory.ts';
 import { joinedSource } from '../../sources/pieces.ts';
 import { type BoxMetadata, correctMetadata } from './box.ts';
 import { digestOf, type ManifestLine, parseManifest, rewriteManifest } from './manifest.ts';
-import { Members, plainName, readText, type StoredMember } from './members.ts';
+import { type Members, plainName, readText, type StoredMember } from './members.ts';
 import { correctOvf, type Ovf, type OvfDisk } from './ovf.ts';
 
 export interface Machine {
@@ -73,14 +73,16 @@ export async function openMachine(machine: Machine, context: ImageContext): Prom
     format: machine.format,
     details: {
       ...machine.details,
-      disks: opened.map(({ member, disk, source: own, compressedWith }): JsonValue => ({
-        name: escapeName(member.name),
-        format: disk?.format ?? 'unknown',
-        fileSize: member.source.size,
-        virtualSize: own.size,
-        ...(compressedWith === null ? {} : { compressedWith }),
-        details: disk?.details ?? {},
-      })),
+      disks: opened.map(
+        ({ member, disk, source: own, compressedWith }): JsonValue => ({
+          name: escapeName(member.name),
+          format: disk?.format ?? 'unknown',
+          fileSize: member.source.size,
+          virtualSize: own.size,
+          ...(compressedWith === null ? {} : { compressedWith }),
+          details: disk?.details ?? {},
+        }),
+      ),
     },
     source,
     files: machine.files,
@@ -112,7 +114,8 @@ async function openDisks(machine: Machine, context: ImageContext): Promise<OpenD
     const place = context.at(escapeName(member.name));
     try {
       const disk = await context.members.openImage(member, (name) => machine.members.beside(member, name));
-      const compressedWith = typeof disk.details.compressedWith === 'string' ? disk.details.compressedWith : null;
+      const compressedWith =
+        typeof disk.details.compressedWith === 'string' ? disk.details.compressedWith : null;
       opened.push({ member, disk, source: disk.source, compressedWith });
     } catch (error) {
       if (!isArtifactError(error)) throw error;
@@ -124,8 +127,7 @@ async function openDisks(machine: Machine, context: ImageContext): Promise<OpenD
     total += opened.at(-1)!.source.size;
   }
   if (opened.every(({ disk }) => disk === null)) throw failure!;
-  if (total > MAX_VIRTUAL_SIZE)
-    throw unreadable('TOO_LARGE', `its disks are ${formatSize(total)} together`);
+  if (total > MAX_VIRTUAL_SIZE) throw unreadable('TOO_LARGE', `its disks are ${formatSize(total)} together`);
   return opened;
 }
 
@@ -254,7 +256,12 @@ async function repack(
   }
   const members = machine.members.all
     .filter(({ name }) => !gone.has(name))
-    .map((one): PackedMember => ({ ...one, source: one.isFolder ? null : (changed.get(one.name) ?? one.source) }));
+    .map(
+      (one): PackedMember => ({
+        ...one,
+        source: one.isFolder ? null : (changed.get(one.name) ?? one.source),
+      }),
+    );
   return { members, warnings };
 }
 

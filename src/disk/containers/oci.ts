@@ -26,7 +26,8 @@ export async function openContainerImage(
   if (archive.has('oci-layout') && archive.has('index.json')) return openLayout(archive, context);
   if (!archive.has('manifest.json')) return undefined;
   const document = await archive.json('manifest.json').catch(() => undefined); // a box's or anybody's, perhaps
-  if (!Array.isArray(document) || !isObject(document[0]) || !Array.isArray(document[0].Layers)) return undefined;
+  if (!Array.isArray(document) || !isObject(document[0]) || !Array.isArray(document[0].Layers))
+    return undefined;
   return openDocker(archive, document.filter(isObject), context);
 }
 
@@ -112,8 +113,7 @@ class Blobs {
 }
 
 async function parse(source: BlockSource): Promise<unknown> {
-  if (source.size > MAX_CONTAINER_TEXT_BYTES)
-    throw corrupt('CONTAINER_TEXT', `is ${source.size} bytes long`);
+  if (source.size > MAX_CONTAINER_TEXT_BYTES) throw corrupt('CONTAINER_TEXT', `is ${source.size} bytes long`);
   const bytes = new Uint8Array(source.size);
   await source.read(bytes, 0);
   try {
@@ -178,7 +178,8 @@ async function collect(
     const document = await locate(name, () => parse(source));
     if (isIndex || (isObject(document) && Array.isArray(document.manifests)))
       await collect(archive, document, own, context, found, depth + 1);
-    else if (isObject(document) && Array.isArray(document.layers)) found.push({ document, name, platform: own });
+    else if (isObject(document) && Array.isArray(document.layers))
+      found.push({ document, name, platform: own });
   }
 }
 
@@ -224,7 +225,8 @@ function historyOf(configuration: unknown): (string | null)[] {
 async function openDocker(archive: Blobs, images: readonly Json[], context: ImageContext): Promise<Disk> {
   const image = images[0]!;
   const names = (image.Layers as unknown[]).map((name) => {
-    if (typeof name !== 'string') throw corrupt('IMAGE_MANIFEST', 'its manifest lists a layer without a name');
+    if (typeof name !== 'string')
+      throw corrupt('IMAGE_MANIFEST', 'its manifest lists a layer without a name');
     return name;
   });
   const tags = Array.isArray(image.RepoTags) ? image.RepoTags.flatMap((tag) => text(tag) ?? []) : [];
@@ -238,11 +240,13 @@ async function openDocker(archive: Blobs, images: readonly Json[], context: Imag
   const config = text(image.Config);
   const configuration = config === null ? undefined : await archive.json(config);
   const commands = historyOf(configuration);
-  const layers = names.map((name, index): Layer => ({
-    name,
-    blob: archive.open(name),
-    createdBy: commands[index] ?? null,
-  }));
+  const layers = names.map(
+    (name, index): Layer => ({
+      name,
+      blob: archive.open(name),
+      createdBy: commands[index] ?? null,
+    }),
+  );
   if (context.members.verifiesDigests) await verifyDiffIds(layers, configuration, context);
   const details = { ...platformOf(configuration), tags: tags.map(escapeName), images: images.length };
   return squashLayers('docker-archive', layers, details, context);

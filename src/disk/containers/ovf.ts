@@ -75,7 +75,10 @@ export function parseOvf(text: string): Ovf {
     if (reference === undefined || reference === '') continue; // an empty disk, made when the machine is
     const file = byId.get(reference);
     if (file === undefined)
-      throw corrupt('OVF_REFERENCE', `a disk is in the file '${escapeName(reference)}', which it does not list`);
+      throw corrupt(
+        'OVF_REFERENCE',
+        `a disk is in the file '${escapeName(reference)}', which it does not list`,
+      );
     if (disks.length >= MAX_CONTAINER_DISKS)
       throw unsupported('TOO_MANY_DISKS', `has more than ${MAX_CONTAINER_DISKS} disks`);
     const units = allocationUnits(attributes.get('capacityAllocationUnits'));
@@ -116,7 +119,8 @@ function readTags(text: string): { files: RawTag[]; disks: RawTag[] } {
     if (path[0] !== 'Envelope') throw fail('its root is no Envelope');
     if (!isFile && !isDisk && !isOldDisk) return;
     const attributes = new Map<string, string>();
-    for (const one of Object.values((node as sax.QualifiedTag).attributes)) attributes.set(one.local, one.value);
+    for (const one of Object.values((node as sax.QualifiedTag).attributes))
+      attributes.set(one.local, one.value);
     const tag = { start: parser.startTagPosition - 1, end: parser.position };
     (isFile ? files : disks).push({ attributes, tag });
   };

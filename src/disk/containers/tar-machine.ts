@@ -87,8 +87,11 @@ async function readDescriptors(
         };
   const file = members.find('metadata.json');
   const parsed = file === undefined ? undefined : parseMetadata(await readJson(file, context));
-  const metadata = file === undefined || parsed === undefined ? undefined : { member: file, metadata: parsed };
-  const isBox = (metadata !== undefined && metadata.metadata.provider !== null) || members.find('Vagrantfile') !== undefined;
+  const metadata =
+    file === undefined || parsed === undefined ? undefined : { member: file, metadata: parsed };
+  const isBox =
+    (metadata !== undefined && metadata.metadata.provider !== null) ||
+    members.find('Vagrantfile') !== undefined;
   return { ovf, metadata, isBox };
 }
 
