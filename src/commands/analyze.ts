@@ -141,7 +141,7 @@ export default class Analyze extends BaseCommand {
     const formats = [...(flags.format ?? []), ...(flags.emit === undefined ? [] : [EMITTED])];
     const plans = planOutputs(formats, flags.output ?? [], this.jsonEnabled());
     for (const { path } of plans) {
-      if (path !== null) await (await import('../cli/output-file.ts')).assertWritable(path, flags.force);
+      if (path !== null) await (await import('../core/output-file.ts')).assertCreatable(path, flags.force);
     }
     if (flags.baseline !== undefined && !plans.some(({ format }) => format === 'html')) {
       throw usage('BASELINE_UNUSED', '--baseline is for --format html', {

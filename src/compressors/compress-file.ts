@@ -4,21 +4,19 @@
  * disk; `remove` takes the input away only after the output was read back and found to hold the same bytes.
  */
 import { createHash } from 'node:crypto';
-import { createReadStream, type Stats } from 'node:fs';
-import { type FileHandle, open, unlink } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
 import { basename } from 'node:path';
 import type { ByteSink } from '../core/contracts/compressor.ts';
 import type { Context, ProgressTask } from '../core/contracts/context.ts';
-import { ImgoptError, system, unreadable, usage } from '../core/errors.ts';
-import { isSameFile, OutputFile, syncFolderOf } from '../core/output-file.ts';
+import { ImgoptError, usage } from '../core/errors.ts';
+import { isSameFile, OutputFile } from '../core/output-file.ts';
 import { formatShare, formatSize } from '../core/size.ts';
-import { hex } from '../core/text.ts';
 import { decodeGzip } from './gunzip.ts';
 import { GZIP_LEVELS, writeGzip } from './gzip.ts';
+import { type HostInput, openHostInput, streamInput } from './host-input.ts';
 import type { CompressionInput } from './pieces.ts';
 import { CodecPool } from './pool.ts';
 import { release } from './release.ts';
-import { SHORT_READ } from './tasks.ts';
 import { decodeZstd } from './unzstd.ts';
 import { writeZstd, ZSTD_LEVELS, zstdPool } from './zstd.ts';
 
@@ -71,55 +69,25 @@ export async function compressFile(
   context: Context,
 ): Promise<CompressFileResult> {
   const started = performance.now();
-  if (typeof input !== 'string') return compressOpen(undefined, input, output, options, context, started);
-  if (typeof output === 'string' && (await isSameFile(input, output))) {
+  const { name } = typeof input === 'string' ? { name: input } : input;
+  if (typeof input === 'string' && typeof output === 'string' && (await isSameFile(input, output))) {
     throw usage('OUTPUT_IS_INPUT', 'is both input and output', {
       where: [input],
       advice: 'choose another --output',
     });
   }
-  const handle = await openInput(input);
+  const opened = typeof input === 'string' ? await openHostInput(input) : streamInput(input.chunks, name);
   try {
-    return await compressOpen(
-      handle,
-      { name: input, chunks: chunksOf(handle) },
-      output,
-      options,
-      context,
-      started,
-    );
-  } finally {
-    await handle.close();
-  }
-}
-
-async function openInput(path: string): Promise<FileHandle> {
-  let handle: FileHandle;
-  try {
-    handle = await open(path, 'r');
+    return await compressOpen(opened, output, options, context, started);
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ENOTDIR') {
-      throw unreadable('NOT_FOUND', 'no such file', { where: [path], advice: 'check the path' });
-    }
-    throw system(error, [path]);
+    throw error instanceof ImgoptError ? error : opened.toError(error); // those know their place
+  } finally {
+    await opened.close();
   }
-  if ((await handle.stat()).isDirectory()) {
-    await handle.close();
-    throw unreadable('IS_A_DIRECTORY', 'is a directory', { where: [path], advice: 'make a tar of it first' });
-  }
-  return handle;
-}
-
-/** Devices and pipes, which have no size to cut into ranges. */
-async function* chunksOf(handle: FileHandle): AsyncGenerator<Uint8Array> {
-  for await (const chunk of createReadStream('', { fd: handle, autoClose: false, highWaterMark: 1 << 20 }))
-    yield chunk as Uint8Array;
 }
 
 async function compressOpen(
-  handle: FileHandle | undefined,
-  { name, chunks }: { readonly name: string; readonly chunks: AsyncIterable<Uint8Array> },
+  input: HostInput,
   output: NamedOutput,
   options: CompressFileOptions,
   context: Context,
@@ -127,16 +95,16 @@ async function compressOpen(
 ): Promise<CompressFileResult> {
   const { algorithm } = options;
   const level = options.level ?? (algorithm === 'zstd' ? ZSTD_LEVELS : GZIP_LEVELS).standard;
-  const before = await handle?.stat();
-  const isFile = before?.isFile() === true;
-  const source: CompressionInput = isFile ? { fd: handle!.fd, size: before.size } : { chunks };
+  const { name, fd, size, mode } = input;
+  const source: CompressionInput =
+    fd === undefined || size === undefined ? { chunks: input.chunks(context.signal) } : { fd, size };
   const hash = options.sha256 ? createHash('sha256') : undefined;
   const file =
     typeof output === 'string'
       ? await OutputFile.create(output, {
           force: options.force,
           // Never more open than the input: an image may hold keys.
-          ...(isFile ? { mode: before.mode & 0o666 } : {}),
+          ...(mode === undefined ? {} : { mode }),
         })
       : undefined;
   const write: ByteSink =
@@ -153,10 +121,10 @@ async function compressOpen(
           hash.update(bytes);
           return write(bytes);
         };
-  const progress = context.progress.start(basename(name), isFile ? before.size : 0);
+  const progress = context.progress.start(basename(name), size ?? 0);
   try {
     const written = await compressTo(source, sink, level, options, context, reporter(progress));
-    if (handle !== undefined && isFile) await assertUnchanged(handle, before, name, written.bytesIn);
+    await input.assertUnchanged();
     progress.done();
     let verified = false;
     if (file !== undefined && (options.verify || options.remove)) {
@@ -164,8 +132,7 @@ async function compressOpen(
       verified = true;
     }
     await file?.finish();
-    const removed =
-      options.remove && file !== undefined && before !== undefined && (await remove(name, before));
+    const removed = options.remove && file !== undefined && (await input.remove());
     return {
       input: name,
       output: typeof output === 'string' ? output : output.name,
@@ -178,8 +145,6 @@ async function compressOpen(
       verified,
       removed,
     };
-  } catch (error) {
-    throw inWords(error, name);
   } finally {
     progress.done();
     await file?.abort(); // Does nothing to a file that is finished.
@@ -236,16 +201,6 @@ async function compressTo(
   }
 }
 
-/** The input is what it was when it was opened; otherwise the output holds a mixture of two states. */
-async function assertUnchanged(handle: FileHandle, before: Stats, name: string, read: number): Promise<void> {
-  const after = await handle.stat();
-  if (after.size === before.size && after.mtimeMs === before.mtimeMs && read === before.size) return;
-  throw unreadable('INPUT_CHANGED', 'was written to while it was read', {
-    where: [name],
-    advice: 'stop what uses it (a running machine?) and compress it again',
-  });
-}
-
 /** Reads the finished output back. @throws ImgoptError `failed-check` when it is not the input */
 async function verify(
   file: OutputFile,
@@ -285,33 +240,4 @@ async function verify(
     chunks.destroy();
     pool.close();
   }
-}
-
-/** Removes the input, unless its name means another file by now. */
-async function remove(path: string, before: Stats): Promise<boolean> {
-  if (!before.isFile()) return false;
-  try {
-    const handle = await open(path, 'r');
-    const now = await handle.stat().finally(() => handle.close());
-    if (now.ino !== before.ino || now.dev !== before.dev || now.mtimeMs !== before.mtimeMs) return false;
-    await unlink(path);
-  } catch (error) {
-    throw system(error, [path]);
-  }
-  await syncFolderOf(path);
-  return true;
-}
-
-/** Failures of threads, as the user should read them. */
-function inWords(error: unknown, name: string): unknown {
-  const { code, message } = error as NodeJS.ErrnoException;
-  if (code === SHORT_READ) {
-    const at = Number(/\d+/.exec(message)?.[0]);
-    return unreadable('INPUT_CHANGED', `ends at ${hex(at)}, it was longer when it was opened`, {
-      where: [name],
-      advice: 'do not change the file while it is compressed',
-    });
-  }
-  if (error instanceof ImgoptError || (error as Error).name === 'AbortError') return error;
-  return code !== undefined && /^E[A-Z]+$/.test(code) ? system(error, [name]) : error;
 }

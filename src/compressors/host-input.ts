@@ -1,5 +1,5 @@
 /**
- * The input of a decompression: a file of the host, read at positions, or a stream that comes as it
+ * The input of a compression or decompression: a file of the host, read at positions, or a stream that comes as it
  * comes (a pipe, a device). A file that changes while it is read gives an output that matches neither state, so
  * size and time of modification are compared at the end.
  */
@@ -8,6 +8,7 @@ import { type FileHandle, open, stat, unlink } from 'node:fs/promises';
 import { addAbortSignal, type Readable } from 'node:stream';
 import { ImgoptError, system, unreadable } from '../core/errors.ts';
 import { syncFolderOf } from '../core/output-file.ts';
+import { hex } from '../core/text.ts';
 import { fileChunks } from './pieces.ts';
 import { SHORT_READ } from './tasks.ts';
 
@@ -33,19 +34,22 @@ export interface HostInput {
   close(): Promise<void>;
 }
 
-function changed(name: string): ImgoptError {
-  return unreadable('INPUT_CHANGED', 'changed while it was read', {
+function changed(name: string, how = 'was written to while it was read'): ImgoptError {
+  return unreadable('INPUT_CHANGED', how, {
     where: [name],
-    advice: 'let whatever writes it finish first',
+    advice: 'stop what uses it (a running machine?) and try again',
   });
 }
 
 function named(name: string, error: unknown): unknown {
   if (error instanceof ImgoptError) return error.where[0] === name ? error : error.within(name);
-  const { code } = error as NodeJS.ErrnoException;
-  if (code === SHORT_READ) return changed(name);
-  if (typeof (error as NodeJS.ErrnoException).errno === 'number') return system(error, [name]);
-  return error;
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === SHORT_READ) {
+    const at = Number(/\d+/.exec(message)?.[0]);
+    return changed(name, `ends at ${hex(at)}, it was longer when it was opened`);
+  }
+  // From another thread only the code has come.
+  return code !== undefined && /^E[A-Z0-9]+$/.test(code) ? system(error, [name]) : error;
 }
 
 /** Bytes from elsewhere as input. */
