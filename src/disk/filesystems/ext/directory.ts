@@ -8,9 +8,9 @@
  * before it is kept.
  */
 import type { FileTableBuilder } from '../../../core/file-table.ts';
+import { doubled } from '../../../sources/runs.ts';
 import { recordLength } from './checksum.ts';
 import { DIRENT } from './layout.ts';
-import { doubled } from './reads.ts';
 
 const DOT = 0x2e;
 const SLASH = 0x2f;

@@ -6,9 +6,9 @@
 import type { Context } from '../../../core/contracts/context.ts';
 import type { BlockSource } from '../../../core/contracts/source.ts';
 import { ExtentSet } from '../../../core/extents.ts';
+import { RunList, readRuns } from '../../../sources/runs.ts';
 import { groupChecksum, groupChecksum16 } from './checksum.ts';
 import { BG, COMPAT, GROUP, INCOMPAT, RO_COMPAT, SUPERBLOCK_OFFSET, SUPERBLOCK_SIZE } from './layout.ts';
-import { RunList, readRuns } from './reads.ts';
 import { type Geometry, hasCompat, hasGroupChecksums, hasIncompat, hasRoCompat } from './superblock.ts';
 
 /** Group descriptors in columns. Block numbers are not yet checked against the filesystem's size. */

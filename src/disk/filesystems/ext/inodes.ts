@@ -7,6 +7,7 @@
  * is at hand; the raw bytes are not kept.
  */
 import { FILE_TYPE, type FileType } from '../../../core/file-table.ts';
+import { doubled } from '../../../sources/runs.ts';
 import { inodeIsIntact } from './checksum.ts';
 import {
   INCOMPAT,
@@ -19,7 +20,6 @@ import {
   S_IFREG,
   XATTR,
 } from './layout.ts';
-import { doubled } from './reads.ts';
 import { type Geometry, hasIncompat, hasRoCompat } from './superblock.ts';
 
 /** Bits of the `traits` column. */

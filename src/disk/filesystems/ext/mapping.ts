@@ -11,56 +11,13 @@
 import type { Context } from '../../../core/contracts/context.ts';
 import type { BlockSource } from '../../../core/contracts/source.ts';
 import { corrupt, type ImgoptError, unsupported } from '../../../core/errors.ts';
-import { MAX_FILE_EXTENTS, MAX_FILE_INDEX_BLOCKS } from '../../../core/limits.ts';
+import { MAX_FILE_INDEX_BLOCKS } from '../../../core/limits.ts';
 import { hex } from '../../../core/text.ts';
+import { MappedRuns } from '../../../sources/mapped.ts';
+import { RunList, readRuns } from '../../../sources/runs.ts';
 import { extentBlockIsIntact, inodeSeed } from './checksum.ts';
 import { EXT2_NDIR_BLOCKS, EXTENT } from './layout.ts';
-import { doubled, RunList, readRuns } from './reads.ts';
 import type { Geometry } from './superblock.ts';
-
-/** Runs of blocks with their owner and place in it. */
-export class MappedRuns extends RunList {
-  owner: Uint32Array<ArrayBuffer> = new Uint32Array(64);
-  logical: Float64Array<ArrayBuffer> = new Float64Array(64);
-  /** 1: allocated but never written, reads as zeros. */
-  unwritten: Uint8Array<ArrayBuffer> = new Uint8Array(64);
-
-  /** Appends, or extends the last run when this continues it. */
-  push(owner: number, logical: number, start: number, length: number, unwritten: number): void {
-    const last = this.count - 1;
-    if (
-      last >= 0 &&
-      this.owner[last] === owner &&
-      this.start[last]! + this.length[last]! === start &&
-      this.logical[last]! + this.length[last]! === logical &&
-      this.unwritten[last] === unwritten
-    ) {
-      this.length[last]! += length;
-      return;
-    }
-    if (this.count >= MAX_FILE_EXTENTS) {
-      throw unsupported('EXT_TOO_MANY_EXTENTS', `more than ${MAX_FILE_EXTENTS} extents`);
-    }
-    const index = this.add(start, length);
-    this.owner[index] = owner;
-    this.logical[index] = logical;
-    this.unwritten[index] = unwritten;
-  }
-
-  protected override grow(): void {
-    super.grow();
-    this.owner = doubled(this.owner);
-    this.logical = doubled(this.logical);
-    this.unwritten = doubled(this.unwritten);
-  }
-
-  /** Indices in order of owner and logical block. */
-  byOwner(): Uint32Array {
-    const { owner, logical } = this;
-    const order = Uint32Array.from({ length: this.count }, (_, index) => index);
-    return order.sort((a, b) => owner[a]! - owner[b]! || logical[a]! - logical[b]! || a - b);
-  }
-}
 
 /** An index block that waits to be read. */
 interface IndexBlock {

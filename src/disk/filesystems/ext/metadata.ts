@@ -11,11 +11,11 @@
  */
 import type { ImgoptError } from '../../../core/errors.ts';
 import { ExtentSet } from '../../../core/extents.ts';
+import type { RunList } from '../../../sources/runs.ts';
 import { layoutExtents } from './groups.ts';
 import { attributeBlockOf } from './inodes.ts';
 import { INODE, INODE_FLAG } from './layout.ts';
 import { BlockMapper } from './mapping.ts';
-import type { RunList } from './reads.ts';
 import type { ScanFindings } from './scan.ts';
 import { systemInodes } from './superblock.ts';
 import { readInodes, type Volume } from './volume.ts';

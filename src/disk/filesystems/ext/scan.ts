@@ -13,14 +13,14 @@
  */
 import { corrupt, type ImgoptError } from '../../../core/errors.ts';
 import { FILE_FLAG, FILE_TYPE, type FileTableBuilder, type FileType } from '../../../core/file-table.ts';
-
+import type { MappedRuns } from '../../../sources/mapped.ts';
+import { doubled, RunList, readRuns } from '../../../sources/runs.ts';
 import { directoryBlockIsIntact, inodeSeed } from './checksum.ts';
 import { DirectoryParser } from './directory.ts';
 import { inodesToRead } from './groups.ts';
 import { attributeBlockOf, InodeColumns, inlineContinuation, TRAIT, typeOfMode } from './inodes.ts';
 import { INCOMPAT, INO, INODE, INODE_FLAG, S_IFDIR, S_IFMT } from './layout.ts';
-import { BlockMapper, type MappedRuns } from './mapping.ts';
-import { doubled, RunList, readRuns } from './reads.ts';
+import { BlockMapper } from './mapping.ts';
 import { hasGroupChecksums, hasIncompat, systemInodes } from './superblock.ts';
 import { inodeTableOf, readInodes, type Volume } from './volume.ts';
 

@@ -7,11 +7,11 @@
  */
 import { corrupt, unsupported } from '../../../core/errors.ts';
 import { ExtentBuilder, type ExtentSet } from '../../../core/extents.ts';
+import { RunList, readRuns } from '../../../sources/runs.ts';
 import { bitmapChecksum } from './checksum.ts';
 import { unwritableFeatures } from './features.ts';
 import { endBlockOf, firstBlockOf, layoutExtents } from './groups.ts';
 import { BG } from './layout.ts';
-import { RunList, readRuns } from './reads.ts';
 import { hasGroupChecksums } from './superblock.ts';
 import type { Volume } from './volume.ts';
 

@@ -3,10 +3,10 @@ import type { Context } from '../../../core/contracts/context.ts';
 import type { BlockSource } from '../../../core/contracts/source.ts';
 import { corrupt } from '../../../core/errors.ts';
 import { viewOf } from '../../../core/record.ts';
+import { RunList, readRuns } from '../../../sources/runs.ts';
 import { inodeIsIntact } from './checksum.ts';
 import type { Groups } from './groups.ts';
 import { decodeInode, type Inode } from './inodes.ts';
-import { RunList, readRuns } from './reads.ts';
 import type { Geometry } from './superblock.ts';
 
 export interface Volume {

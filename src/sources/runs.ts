@@ -6,11 +6,11 @@
  * A read that the artifact's own damage defeats is repeated block by block, so that one bad cluster of an image
  * costs its own blocks and not a mebibyte around them.
  */
-import type { Context } from '../../../core/contracts/context.ts';
-import type { BlockSource } from '../../../core/contracts/source.ts';
-import { isArtifactError } from '../../../core/errors.ts';
-import { MAX_REREAD_BLOCKS } from '../../../core/limits.ts';
-import { viewOf } from '../../../core/record.ts';
+import type { Context } from '../core/contracts/context.ts';
+import type { BlockSource } from '../core/contracts/source.ts';
+import { isArtifactError } from '../core/errors.ts';
+import { MAX_REREAD_BLOCKS } from '../core/limits.ts';
+import { viewOf } from '../core/record.ts';
 
 /** One read: large enough that the cost per read vanishes, small enough that a few in flight stay in cache. */
 const JOB_BYTES = 256 * 1024;
