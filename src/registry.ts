@@ -10,6 +10,7 @@ import { cpioFormat, ovfFormat, tarFormat } from './disk/containers/containers.t
 import { extDriver } from './disk/filesystems/ext/ext.ts';
 import { fatDriver } from './disk/filesystems/fat/fat.ts';
 import { recognisedDrivers } from './disk/filesystems/recognised/recognised.ts';
+import { xfsDriver } from './disk/filesystems/xfs/xfs.ts';
 import { qcow2Format } from './disk/formats/qcow2/qcow2.ts';
 import { rawFormat } from './disk/formats/raw/raw.ts';
 import { recognisedFormats } from './disk/formats/recognised/recognised.ts';
@@ -32,7 +33,7 @@ const BUILT_IN: Contribution = {
   apiVersion: 1,
   formats: [qcow2Format, vmdkFormat, vdiFormat, vhdFormat, ovfFormat, tarFormat, cpioFormat],
   volumeSystems: [gptVolumes, mbrVolumes],
-  filesystems: [extDriver, fatDriver],
+  filesystems: [extDriver, xfsDriver, fatDriver],
   packageDatabases: [dpkgPackages, rpmPackages, apkPackages, pacmanPackages, snapPackages, flatpakPackages],
 };
 /**

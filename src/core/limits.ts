@@ -136,6 +136,15 @@ export const MAX_FAT_CLUSTERS = 128 * 1024 * 1024;
 /** FAT: a directory holds at most 65,536 entries of 32 bytes (fatgen103). */
 export const MAX_FAT_DIRECTORY_BYTES = 2 * MiB;
 
+/**
+ * XFS: allocation groups of one filesystem, two hundred bytes each; a cloud image of 1 GiB that was grown to 64 TiB
+ * keeps its groups of 256 MiB, which makes 262,144.
+ */
+export const MAX_XFS_GROUPS = 512 * 1024;
+
+/** XFS: blocks of fragmented directories held until their last piece is read: 4,096 of the largest, of 64 KiB. */
+export const MAX_PENDING_DIRECTORY_BYTES = 256 * MiB;
+
 /** A zstd window that is decoded without being asked for: as `zstd -d`, 128 MiB. */
 export const DEFAULT_ZSTD_WINDOW_LOG = 27;
 

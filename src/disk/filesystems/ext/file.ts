@@ -3,8 +3,9 @@ import type { BlockSource } from '../../../core/contracts/source.ts';
 import { corrupt, unsupported } from '../../../core/errors.ts';
 import { mappedSource } from '../../../sources/mapped.ts';
 import { memorySource } from '../../../sources/memory.ts';
+import { S_IFLNK, S_IFMT, S_IFREG } from '../mode.ts';
 import { inlineContinuation } from './inodes.ts';
-import { INODE, INODE_FLAG, S_IFLNK, S_IFMT, S_IFREG } from './layout.ts';
+import { INODE, INODE_FLAG } from './layout.ts';
 import { BlockMapper } from './mapping.ts';
 import { type RawInode, readInode, type Volume } from './volume.ts';
 

@@ -6,20 +6,10 @@
  * claims. What a directory needs later (its block map, its inline entries) goes to a sink while the raw inode
  * is at hand; the raw bytes are not kept.
  */
-import { FILE_TYPE, type FileType } from '../../../core/file-table.ts';
 import { doubled } from '../../../sources/runs.ts';
+import { S_IFDIR, S_IFMT, S_IFREG } from '../mode.ts';
 import { inodeIsIntact } from './checksum.ts';
-import {
-  INCOMPAT,
-  INODE,
-  INODE_FLAG,
-  OS_HURD,
-  RO_COMPAT,
-  S_IFDIR,
-  S_IFMT,
-  S_IFREG,
-  XATTR,
-} from './layout.ts';
+import { INCOMPAT, INODE, INODE_FLAG, OS_HURD, RO_COMPAT, XATTR } from './layout.ts';
 import { type Geometry, hasIncompat, hasRoCompat } from './superblock.ts';
 
 /** Bits of the `traits` column. */
@@ -29,24 +19,6 @@ const CHUNK_BITS = 12;
 const CHUNK = 1 << CHUNK_BITS;
 /** Slots at the start: 41 bytes each. */
 const MAX_INITIAL = 256 * 1024;
-
-/** FILE_TYPE by the top four bits of i_mode. */
-const TYPE_OF_MODE: readonly FileType[] = Array.from({ length: 16 }, (_, bits) => {
-  const types: Record<number, FileType> = {
-    1: FILE_TYPE.fifo,
-    2: FILE_TYPE.character,
-    4: FILE_TYPE.directory,
-    6: FILE_TYPE.block,
-    8: FILE_TYPE.file,
-    10: FILE_TYPE.symlink,
-    12: FILE_TYPE.socket,
-  };
-  return types[bits] ?? FILE_TYPE.unknown;
-});
-
-export function typeOfMode(mode: number): FileType {
-  return TYPE_OF_MODE[mode >>> 12]!;
-}
 
 /** One inode, decoded: what `open` and the metadata walk look at. */
 export interface Inode {
@@ -176,6 +148,10 @@ export class InodeColumns {
     this.allocated = new Float64Array(capacity);
     this.modified = new Float64Array(capacity);
     this.entry = new Int32Array(capacity);
+  }
+
+  numberOf(slot: number): number {
+    return this.number[slot]!;
   }
 
   /** Slot of an inode, or -1 when it is not in use (or was not read). */

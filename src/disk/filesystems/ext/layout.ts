@@ -185,11 +185,6 @@ export const INODE_FLAG = {
 export const INO = { bad: 1, root: 2, userQuota: 3, groupQuota: 4, resize: 7, journal: 8 } as const;
 export const GOOD_OLD_FIRST_INO = 11;
 
-export const S_IFMT = 0xf000;
-export const S_IFDIR = 0x4000;
-export const S_IFREG = 0x8000;
-export const S_IFLNK = 0xa000;
-
 /** Extent tree: a header of 12 bytes, then entries of 12 bytes; a checksum follows the last possible one. */
 export const EXTENT = {
   magic: 0xf30a,

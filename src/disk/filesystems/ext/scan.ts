@@ -12,29 +12,19 @@
  * journal waits, or damage) are read in further rounds.
  */
 import { corrupt, type ImgoptError } from '../../../core/errors.ts';
-import { FILE_FLAG, FILE_TYPE, type FileTableBuilder, type FileType } from '../../../core/file-table.ts';
+import { FILE_FLAG, type FileTableBuilder } from '../../../core/file-table.ts';
 import type { MappedRuns } from '../../../sources/mapped.ts';
 import { doubled, RunList, readRuns } from '../../../sources/runs.ts';
+import { S_IFDIR, S_IFMT } from '../mode.ts';
+import { joinTree } from '../tree.ts';
 import { directoryBlockIsIntact, inodeSeed } from './checksum.ts';
 import { DirectoryParser } from './directory.ts';
 import { inodesToRead } from './groups.ts';
-import { attributeBlockOf, InodeColumns, inlineContinuation, TRAIT, typeOfMode } from './inodes.ts';
-import { INCOMPAT, INO, INODE, INODE_FLAG, S_IFDIR, S_IFMT } from './layout.ts';
+import { attributeBlockOf, InodeColumns, inlineContinuation, TRAIT } from './inodes.ts';
+import { INCOMPAT, INO, INODE, INODE_FLAG } from './layout.ts';
 import { BlockMapper } from './mapping.ts';
 import { hasGroupChecksums, hasIncompat, systemInodes } from './superblock.ts';
 import { inodeTableOf, readInodes, type Volume } from './volume.ts';
-
-/** FILE_TYPE by an entry's file_type. */
-const TYPE_OF_DIRENT: readonly FileType[] = [
-  FILE_TYPE.unknown,
-  FILE_TYPE.file,
-  FILE_TYPE.directory,
-  FILE_TYPE.character,
-  FILE_TYPE.block,
-  FILE_TYPE.fifo,
-  FILE_TYPE.socket,
-  FILE_TYPE.symlink,
-];
 
 /** Rounds of reading inodes that nothing announced: each goes at least one directory level down. */
 const MAX_ROUNDS = 64;
@@ -380,156 +370,35 @@ export class ExtScan {
   /** Gives every entry its inode's attributes and its directory. */
   private join(): void {
     const { builder, columns, first, parser, volume } = this;
-    const { entries, directories } = parser;
-    const { context } = volume;
-    const directoryOfSlot = new Int32Array(columns.count).fill(-1);
-    for (let i = 0; i < directories.count; i++) directoryOfSlot[directories.slot[i]!] = i;
-    const rootSlot = columns.slotOf(INO.root);
-    entries.directory[0] = directoryOfSlot[rootSlot]!;
-
-    // The primary entry of each inode: the first; of a directory the one that its '..' confirms.
-    const linksSeen = new Uint32Array(columns.count);
-    for (let i = 0; i < entries.count; i++) {
-      const slot = columns.slotOf(entries.inode[i]!);
-      if (slot < 0) continue;
-      linksSeen[slot]!++;
-      const primary = columns.entry[slot]!;
-      if (primary < 0) columns.entry[slot] = first + i;
-      else if (directoryOfSlot[slot]! >= 0 && slot !== rootSlot) {
-        const parent = directories.parent[directoryOfSlot[slot]!]!;
-        const confirmed = this.inodeOf(entries.directory[primary - first]!) === parent;
-        if (!confirmed && this.inodeOf(entries.directory[i]!) === parent) columns.entry[slot] = first + i;
-      }
-    }
-
-    for (let i = 0; i < entries.count; i++) {
-      const entry = first + i;
-      const inode = entries.inode[i]!;
-      const directory = entries.directory[i]!;
-      if (i > 0) builder.setParent(entry, columns.entry[directories.slot[directory]!]!);
-      const stated = TYPE_OF_DIRENT[entries.type[i]!] ?? FILE_TYPE.unknown;
-      const rawName = directories.encrypted[directory] === 1 && i > 0 ? FILE_FLAG.encrypted : 0;
-      const slot = columns.slotOf(inode);
-      if (slot < 0) {
-        builder.set(entry, stated, 0, 0, 0, 0, 0, 0, inode, 0, FILE_FLAG.damaged | rawName);
-        context
-          .at(`inode ${this.inodeOf(directory)}`)
-          .report('error', 'EXT_DIRENT_DELETED', `an entry points to inode ${inode}, which is not in use`);
-        continue;
-      }
-      const type = typeOfMode(columns.mode[slot]!);
-      let flags = rawName;
-      if (columns.traits[slot]! & TRAIT.encrypted) flags |= FILE_FLAG.encrypted;
-      if (columns.entry[slot] !== entry) {
-        flags |= FILE_FLAG.secondaryLink;
-        if (type === FILE_TYPE.directory) {
-          context
-            .at(`inode ${inode}`)
-            .report(
-              'error',
-              'EXT_DIRECTORY_TWO_PARENTS',
-              `the directory also has an entry in inode ${this.inodeOf(directory)}`,
-            );
-        }
-      }
-      if (stated !== FILE_TYPE.unknown && stated !== type) {
-        context
-          .at(`inode ${this.inodeOf(directory)}`)
-          .report('warning', 'EXT_DIRENT_TYPE', `the type of an entry differs from its inode ${inode}`);
-      }
-      builder.set(
-        entry,
-        type,
-        columns.mode[slot]!,
-        columns.uid[slot]!,
-        columns.gid[slot]!,
-        columns.links[slot]!,
-        columns.size[slot]!,
-        columns.allocated[slot]!,
-        inode,
-        columns.modified[slot]!,
-        flags,
-      );
-    }
-    this.check(directoryOfSlot, linksSeen, rootSlot);
-  }
-
-  /** Consistency that only the whole tree shows. */
-  private check(directoryOfSlot: Int32Array, linksSeen: Uint32Array, rootSlot: number): void {
-    const { columns, first, parser, volume } = this;
-    const { context, geometry } = volume;
-    const { directories, entries } = parser;
+    const { geometry, context } = volume;
     const ownInodes = new Set(systemInodes(geometry));
-    let unattached = 0;
+    const { traits } = columns;
+    const isEncrypted = (slot: number): boolean => (traits[slot]! & TRAIT.encrypted) !== 0;
+    joinTree({
+      builder,
+      context,
+      first,
+      inodes: columns,
+      directories: parser.directories,
+      entries: parser.entries,
+      rootInode: INO.root,
+      prefix: 'EXT',
+      repair: 'e2fsck',
+      nameFlags: (directory) => (parser.directories.encrypted[directory] === 1 ? FILE_FLAG.encrypted : 0),
+      inodeFlags: (slot) => (isEncrypted(slot) ? FILE_FLAG.encrypted : 0),
+      isNameless: (slot) => {
+        const inode = columns.number[slot]!;
+        return (traits[slot]! & TRAIT.eaInode) !== 0 || inode < geometry.firstInode || ownInodes.has(inode);
+      },
+    });
     let encrypted = 0;
-    for (let slot = 0; slot < columns.count; slot++) {
-      const inode = columns.number[slot]!;
-      const { [slot]: traits = 0 } = columns.traits;
-      if (traits & TRAIT.encrypted) encrypted++;
-      if (columns.entry[slot]! < 0) {
-        if ((traits & TRAIT.eaInode) === 0 && inode >= geometry.firstInode && !ownInodes.has(inode))
-          unattached++;
-      } else if (directoryOfSlot[slot]! < 0 && linksSeen[slot] !== columns.links[slot]) {
-        context
-          .at(`inode ${inode}`)
-          .report(
-            'warning',
-            'EXT_LINK_COUNT',
-            `counts ${columns.links[slot]} links, ${linksSeen[slot]} are there`,
-          );
-      }
-    }
-    if (unattached > 0) {
-      context.report('warning', 'EXT_UNATTACHED', `${unattached} inodes in use have no name; run e2fsck`);
-    }
+    for (let slot = 0; slot < columns.count; slot++) if (isEncrypted(slot)) encrypted++;
     if (encrypted > 0) {
       context.report(
         'info',
         'EXT_ENCRYPTED',
         `${encrypted} files and directories are encrypted: raw names, no content`,
       );
-    }
-
-    // 0 not seen, 1 on the current chain, 2 reaches the root, 3 does not.
-    const state = new Uint8Array(directories.count);
-    const root = directoryOfSlot[rootSlot]!;
-    state[root] = 2;
-    const chain: number[] = [];
-    for (let start = 0; start < directories.count; start++) {
-      let at = start;
-      while (at >= 0 && state[at] === 0) {
-        state[at] = 1;
-        chain.push(at);
-        const entry = columns.entry[directories.slot[at]!]!;
-        at = entry < 0 ? -1 : entries.directory[entry - first]!;
-      }
-      const good = at >= 0 && state[at] === 2;
-      if (!good && chain.length > 0) {
-        const inode = this.inodeOf(start);
-        const message =
-          at >= 0 ? 'the directory leads in a circle, not to the root' : 'the directory hangs below no root';
-        context.at(`inode ${inode}`).report('error', 'EXT_DIRECTORY_UNREACHABLE', message);
-      }
-      for (const directory of chain) state[directory] = good ? 2 : 3;
-      chain.length = 0;
-    }
-    for (let directory = 0; directory < directories.count; directory++) {
-      const slot = directories.slot[directory]!;
-      const inode = columns.number[slot]!;
-      const entry = columns.entry[slot]!;
-      if (entry < 0) continue;
-      const parent = this.inodeOf(entries.directory[entry - first]!);
-      const dot = directories.self[directory]!;
-      const dotDot = directories.parent[directory]!;
-      if (dot !== inode || dotDot !== parent) {
-        const name = dot === inode ? "'..'" : "'.'";
-        const said = dot === inode ? dotDot : dot;
-        const message =
-          said === 0
-            ? `${name} is missing`
-            : `${name} says inode ${said}, not ${dot === inode ? parent : inode}`;
-        context.at(`inode ${inode}`).report('warning', 'EXT_DIRECTORY_DOTS', message);
-      }
     }
   }
 }

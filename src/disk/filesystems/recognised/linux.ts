@@ -2,11 +2,6 @@
 import { crc32 } from 'node:zlib';
 import { recogniser, type Window } from './window.ts';
 
-/** include/uapi xfs: struct xfs_dsb, big-endian. */
-const xfs = recogniser('xfs', 'filesystem', (at) =>
-  at.is(0, 'XFSB') ? { label: at.text(108, 12), uuid: at.uuid(32) } : undefined,
-);
-
 /** struct btrfs_super_block at 64 KiB. */
 const btrfs = recogniser('btrfs', 'filesystem', (at) =>
   at.is(0x10040, '_BHRfS_M') ? { label: at.text(0x1012b, 256), uuid: at.uuid(0x10020) } : undefined,
@@ -148,7 +143,6 @@ const ufs = recogniser('ufs', 'filesystem', (at: Window) => {
 });
 
 export const linuxRecognisers = [
-  xfs,
   btrfs,
   f2fs,
   squashfs,
