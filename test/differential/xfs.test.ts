@@ -6,11 +6,12 @@ import { typeOfMode } from '../../src/disk/filesystems/mode.ts';
 import { xfsDriver } from '../../src/disk/filesystems/xfs/xfs.ts';
 import { openFileSource } from '../../src/sources/file.ts';
 import { readProbe } from '../../src/sources/read.ts';
-import { payload } from '../support/payload.ts';
+
 import { temporaryFolder } from '../support/temp.ts';
 import { describeWithTools, runTool } from '../support/tools.ts';
 import { contentOf, latin1Path, openXfs } from '../support/xfs.ts';
 import { xfsCheck, xfsContent, xfsFree, xfsInodes, xfsSuper, xfsTool, xfsTree } from '../support/xfsprogs.ts';
+import { payload } from './ext-images.ts';
 
 const MiB = 1024 * 1024;
 const v4 = ['-m', 'crc=0'];
