@@ -21,6 +21,10 @@ await build({
   input: Object.fromEntries(['cli/main', ...commands].map((name) => [name, join(dist, `${name}.js`)])),
   platform: 'node',
   logLevel: 'warn',
+  // Ink asks for it where somebody debugs it, and not otherwise.
+  external: ['react-devtools-core'],
+  // React's own checks of its users are for development.
+  transform: { define: { 'process.env.NODE_ENV': '"production"' } },
   output: { dir: output, format: 'esm', chunkFileNames: 'chunks/[name]-[hash].js' },
 });
 

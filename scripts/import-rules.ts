@@ -26,6 +26,7 @@ const LAYERS: readonly { path: string; peers?: true; packages: readonly string[]
   { path: 'config', packages: ['zod', 'yaml'] },
   { path: 'reporters/html/app', packages: ['d3-hierarchy'] },
   { path: 'reporters', packages: ['cli-table3', 'string-width'] },
+  { path: 'explore', packages: ['ink', 'react'] },
   { path: 'registry.ts', packages: [] },
   { path: 'writers.ts', packages: [] },
   { path: 'cli', packages: ['@oclif/core'] },
@@ -50,7 +51,7 @@ function peerOf(path: string, layer: string): string {
 
 const breaches: string[] = [];
 const files = readdirSync(root, { recursive: true, encoding: 'utf8' })
-  .filter((name) => name.endsWith('.ts'))
+  .filter((name) => /\.tsx?$/.test(name))
   .map((name) => name.split(sep).join('/'))
   .sort();
 

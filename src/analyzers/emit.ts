@@ -17,6 +17,9 @@ import type { Resolved } from './suggest.ts';
 export const EMIT_KINDS = ['shell', 'packer', 'ansible'] as const;
 export type EmitKind = (typeof EMIT_KINDS)[number];
 
+/** What a script needs of a suggestion. */
+export type Step = Omit<Resolved, 'rule' | 'finding'>;
+
 export interface EmitOptions {
   /** Up to and including it. */
   readonly safety: Safety;
@@ -26,7 +29,7 @@ export interface EmitOptions {
 }
 
 /** The chosen suggestions in the order in which a script works. */
-export function chosen(resolved: readonly Resolved[], safety: Safety): Resolved[] {
+export function chosen(resolved: readonly Step[], safety: Safety): Step[] {
   const most = SAFETIES.indexOf(safety);
   return resolved
     .filter(({ suggestion, commands, packages }) => {
@@ -46,7 +49,7 @@ export function chosen(resolved: readonly Resolved[], safety: Safety): Resolved[
 /** The text of one kind. */
 export function emit(
   kind: EmitKind,
-  resolved: readonly Resolved[],
+  resolved: readonly Step[],
   packages: readonly Package[],
   options: EmitOptions,
 ): string {
@@ -88,20 +91,20 @@ function helperFor(manager: string): string[] {
 }
 
 /** Packages of a step by manager, sorted. */
-function removals(step: Resolved, packages: readonly Package[]): { manager: string; names: string[] }[] {
+function removals(step: Step, packages: readonly Package[]): { manager: string; names: string[] }[] {
   const leaving = step.packages.map((index) => packages[index]!);
   return REMOVING_MANAGERS.map((manager) => ({ manager, names: removalNames(manager, leaving) })).filter(
     ({ names }) => names.length > 0,
   );
 }
 
-function heading({ suggestion }: Resolved): string {
+function heading({ suggestion }: Step): string {
   const title = escapeName(suggestion.title);
   return `${title} (${suggestion.rule}, ${suggestion.safety}): ${formatSize(suggestion.reclaimable)}`;
 }
 
 function shellScript(
-  steps: readonly Resolved[],
+  steps: readonly Step[],
   packages: readonly Package[],
   { safety, artifact, version }: EmitOptions,
 ): string {
@@ -161,7 +164,7 @@ function packerBlock(script: string): string {
 const USED_BY_ANSIBLE = new Set(['temporary-files', 'ansible-leftovers']);
 
 function ansibleTasks(
-  steps: readonly Resolved[],
+  steps: readonly Step[],
   packages: readonly Package[],
   { safety, artifact, version }: EmitOptions,
 ): string {

@@ -1,7 +1,7 @@
 /** Packages by what their files really occupy, and who needs them. */
 import type { Inspection } from '../core/contracts/inspection.ts';
 import type { Package } from '../core/contracts/package.ts';
-import type { MeasuredPackage } from '../core/contracts/report.ts';
+import type { MeasuredPackage, PackageSection } from '../core/contracts/report.ts';
 import { FILE_TYPE } from '../core/file-table.ts';
 import { compareText } from '../core/text.ts';
 import { ownershipOf } from './ownership.ts';
@@ -39,6 +39,14 @@ export function analyzePackages(inspection: Inspection): MeasuredPackage[] {
         compareText(a.architecture ?? '', b.architecture ?? '') ||
         compareText(a.version, b.version),
     );
+}
+
+/** Position in a report's list of each of the inspection's packages; -1 for one that it does not hold. */
+export function positionsInReport(inspection: Inspection, list: readonly PackageSection[]): number[] {
+  const key = ({ manager, name, architecture, version }: PackageSection | Package): string =>
+    [manager, name, architecture, version].join('\0');
+  const known = new Map(list.map((one, index) => [key(one), index]));
+  return inspection.packages.map((one) => known.get(key(one)) ?? -1);
 }
 
 /** States in which a package's files are gone, so that it needs nothing any more. */

@@ -7,6 +7,9 @@ export function shellQuote(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
+/** What a manager knows a package by. */
+export type Removable = Pick<Package, 'manager' | 'name' | 'version' | 'architecture'>;
+
 const COMMANDS: Record<string, string> = {
   dpkg: 'apt-get -y purge',
   rpm: 'rpm -e',
@@ -18,7 +21,7 @@ const COMMANDS: Record<string, string> = {
 export const REMOVING_MANAGERS: readonly string[] = Object.keys(COMMANDS);
 
 /** Sorted names by which the manager knows each of these packages and no other. */
-export function removalNames(manager: string, packages: readonly Package[]): string[] {
+export function removalNames(manager: string, packages: readonly Removable[]): string[] {
   const names = packages
     .filter((one) => one.manager === manager)
     .map(({ name, version, architecture }) => {
@@ -34,7 +37,7 @@ export function removalNames(manager: string, packages: readonly Package[]): str
 }
 
 /** One command for each manager that is concerned. */
-export function removeCommand(packages: readonly Package[]): string[] {
+export function removeCommand(packages: readonly Removable[]): string[] {
   return REMOVING_MANAGERS.flatMap((manager) => {
     const names = removalNames(manager, packages);
     return names.length === 0 ? [] : [`${COMMANDS[manager]} ${names.map(shellQuote).join(' ')}`];

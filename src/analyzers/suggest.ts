@@ -46,6 +46,9 @@ export interface Resolved {
   readonly packages: readonly number[];
   /** The rule's own commands, without those that remove packages. */
   readonly commands: readonly string[];
+  /** What it came from. */
+  readonly rule: RemovalRule;
+  readonly finding: Finding;
 }
 
 export const NO_OPTIONS: RuleOptions = { platform: null, off: [], levels: {}, parameters: {} };
@@ -182,6 +185,8 @@ function resolve(
     family: rule.family,
     packages: leaving,
     commands: finding.commands,
+    rule,
+    finding,
   };
 }
 

@@ -24,10 +24,10 @@ export async function whatIf(run: RuleRun, asked: readonly string[]): Promise<Re
   return suggest(run, rules);
 }
 
-function asRule(asked: string, finding: Finding): RemovalRule {
+function asRule(asked: string, finding: Finding, id = 'what-if'): RemovalRule {
   const family = finding.packages === undefined ? 'content' : 'packages';
   return {
-    id: 'what-if',
+    id,
     title: asked,
     safety: 'risky' satisfies Suggestion['safety'],
     family,
@@ -51,18 +51,64 @@ function pathFinding({ files }: RuleRun, path: string): Finding {
   };
 }
 
-function packageFinding({ graph, inspection }: RuleRun, name: string): Finding {
-  const asked = graph.find(name);
+function packageFinding(run: RuleRun, name: string): Finding {
+  const asked = run.graph.find(name);
   if (asked.length === 0) {
     throw usage('WHAT_IF', `'${escapeName(name)}' is no rule, no installed package and no absolute path`, {
       advice: 'docs/rules.md lists the rules',
     });
   }
-  const leaving = graph.dependents(asked);
-  const kept = leaving.filter((index) => graph.isProtected(index));
+  const { leaving, kept } = leavingWith(run, asked);
   if (kept.length > 0) {
-    const names = kept.map((index) => inspection.packages[index]!.name);
+    const names = kept.map((index) => run.inspection.packages[index]!.name);
     throw usage('WHAT_IF', `${escapeName(name)} cannot go: the machine needs ${someOf(names, 5)}`);
   }
   return { packages: leaving, paths: [], commands: [], reason: 'asked for, with what requires it' };
+}
+
+/** Positions of what cannot stay without these packages, themselves included, and of those that must stay. */
+export function leavingWith(
+  { graph }: RuleRun,
+  asked: readonly number[],
+): { readonly leaving: readonly number[]; readonly kept: readonly number[] } {
+  const leaving = graph.dependents(asked);
+  return { leaving, kept: leaving.filter((index) => graph.isProtected(index)) };
+}
+
+/** What somebody marked. */
+export interface Marked {
+  /** Files and directories with all below; no command where none can name it. */
+  readonly trees: readonly {
+    readonly entry: number;
+    readonly title: string;
+    readonly command: string | null;
+  }[];
+  /** Positions in the inspection's packages. */
+  readonly packages: readonly number[];
+  /** As they were found. */
+  readonly suggestions: readonly Resolved[];
+}
+
+/**
+ * What goes when all that is marked goes, no byte twice: files of packages that leave and of directories that are
+ * removed are freed once.
+ */
+export async function removalOf(run: RuleRun, { trees, packages, suggestions }: Marked): Promise<Resolved[]> {
+  const rules = suggestions.map(({ rule, finding }): RemovalRule => ({ ...rule, evaluate: () => [finding] }));
+  if (packages.length > 0) {
+    const { leaving } = leavingWith(run, packages);
+    const names = packages.map((index) => run.inspection.packages[index]!.name);
+    const finding = { packages: leaving, paths: [], commands: [], reason: 'marked, with what requires it' };
+    rules.push(asRule(`Packages ${someOf([...new Set(names)], 5)}`, finding, 'explore'));
+  }
+  for (const { entry, title, command } of trees) {
+    const finding = {
+      entries: run.files.tree(entry),
+      paths: [title],
+      commands: command === null ? [] : [command],
+      reason: 'marked',
+    };
+    rules.push(asRule(title, finding, 'explore'));
+  }
+  return suggest(run, rules);
 }

@@ -7,6 +7,7 @@
  */
 import { KINDS, kindsOf } from '../../analyzers/kinds.ts';
 import { ownershipOf } from '../../analyzers/ownership.ts';
+import { positionsInReport } from '../../analyzers/packages.ts';
 import { kthLargest } from '../../analyzers/select.ts';
 import type { SizeTree } from '../../analyzers/size-tree.ts';
 import type { Inspection } from '../../core/contracts/inspection.ts';
@@ -81,7 +82,7 @@ function kindsIn(tree: SizeTree, nodes: readonly number[], inspection: Inspectio
   const byEntry = kindsOf(inspection);
   const { table } = inspection;
   const width = KINDS.length;
-  // Only directories need sums; a column for each would be large for all, so they are counted off from the end.
+  // A sum for each kind and directory: files have none, so directories are counted off.
   const position = new Int32Array(tree.count).fill(-1);
   let directories = 0;
   for (let node = 0; node < tree.count; node++)
@@ -116,14 +117,7 @@ function packagesOf(
 ): number[] {
   if (inspection === null) return packagesOfReport(tree, nodes, report);
   const { owner, standing } = ownershipOf(inspection);
-  const key = (one: {
-    manager: string;
-    name: string;
-    architecture: string | null;
-    version: string;
-  }): string => [one.manager, one.name, one.architecture, one.version].join('\0');
-  const inReport = new Map(report.packages.map((one, index) => [key(one), index]));
-  const positions = inspection.packages.map((one) => inReport.get(key(one)) ?? -1);
+  const positions = positionsInReport(inspection, report.packages);
   return nodes.map((node) => {
     const entry = tree.entry[node]!;
     if (entry < 0 || tree.directory[node] === 1) return -1;
