@@ -11,6 +11,7 @@
 import type { Context, ProgressTask } from '../core/contracts/context.ts';
 import type { BlockExtent, BlockSource } from '../core/contracts/source.ts';
 import type { WriteTally } from '../core/contracts/writer.ts';
+import { allDone } from '../core/parallel.ts';
 import { isZero } from '../core/zeros.ts';
 import { CLUSTER_PLAIN, CLUSTER_ZERO, type ClusterCodec } from './cluster-work.ts';
 import { CodecPool } from './pool.ts';
@@ -188,8 +189,7 @@ async function readClusters(
     reads.push(source.read(target.subarray(at, at + length), offset));
     i = next;
   }
-  const results = await Promise.allSettled(reads);
-  for (const result of results) if (result.status === 'rejected') throw result.reason;
+  await allDone(reads);
 }
 
 function findZeros(

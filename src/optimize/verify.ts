@@ -9,6 +9,7 @@ import type { Inspection } from '../core/contracts/inspection.ts';
 import type { BlockSource } from '../core/contracts/source.ts';
 import { ImgoptError } from '../core/errors.ts';
 import { ExtentBuilder, type ExtentSet } from '../core/extents.ts';
+import { allDone } from '../core/parallel.ts';
 import { hex } from '../core/text.ts';
 import { openFileSource } from '../sources/file.ts';
 
@@ -52,11 +53,10 @@ export async function compareDisks(
       const right = b.subarray(0, end - start);
       const inside = Math.max(0, Math.min(end, expected.size) - start);
       left.fill(0, inside);
-      const reads = await Promise.allSettled([
+      await allDone([
         inside > 0 ? expected.read(left.subarray(0, inside), start) : undefined,
         actual.read(right, start),
       ]);
-      for (const read of reads) if (read.status === 'rejected') throw read.reason;
       if (left.compare(right) !== 0) {
         const at = left.findIndex((byte, i) => byte !== right[i]);
         next = pieces.length;
@@ -67,8 +67,7 @@ export async function compareDisks(
   };
   try {
     const count = Math.min(MAX_READERS, context.threads + 1);
-    const results = await Promise.allSettled(Array.from({ length: count }, reader));
-    for (const result of results) if (result.status === 'rejected') throw result.reason;
+    await allDone(Array.from({ length: count }, reader));
   } finally {
     task.done();
   }

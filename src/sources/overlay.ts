@@ -4,6 +4,7 @@
  */
 import type { BlockExtent, BlockSource } from '../core/contracts/source.ts';
 import type { ByteRange, ExtentSet } from '../core/extents.ts';
+import { allDone } from '../core/parallel.ts';
 import { assertInside } from './file.ts';
 
 /** Dropped crumbs of up to this size are read over rather than around: a call costs more than the bytes. */
@@ -43,7 +44,7 @@ export function overlaySource(
       }
       if (from < end) reads.push(source.read(target.subarray(from - offset), from));
       // All of them have ended before the caller gets its buffer back, even when one fails.
-      for (const read of await Promise.allSettled(reads)) if (read.status === 'rejected') throw read.reason;
+      await allDone(reads);
       for (let i = 0; i < crumbs.length; i += 2) target.fill(0, crumbs[i]!, crumbs[i + 1]!);
     },
     extents(range: ByteRange = { start: 0, end: size }) {

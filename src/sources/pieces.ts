@@ -1,6 +1,7 @@
 /** A source put together from stretches of others, and nothing in between: disks end to end, a sparse file's data. */
 import type { BlockExtent, BlockSource } from '../core/contracts/source.ts';
 import type { ByteRange } from '../core/extents.ts';
+import { allDone } from '../core/parallel.ts';
 import { assertInside } from './file.ts';
 
 /** `length` bytes of `source` from `offset` on, seen at `start`. */
@@ -53,7 +54,7 @@ export function piecedSource(pieces: readonly SourcePiece[], size: number, name:
       }
       if (at < end) target.fill(0, at - offset);
       // All of them have ended before the caller gets its buffer back, even when one fails.
-      for (const read of await Promise.allSettled(reads)) if (read.status === 'rejected') throw read.reason;
+      await allDone(reads);
     },
     extents(range: ByteRange = { start: 0, end: size }) {
       assertInside(range.end - range.start, range.start, size, name);

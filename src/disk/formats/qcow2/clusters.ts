@@ -17,6 +17,7 @@ import { CodecPool } from '../../../compressors/pool.ts';
 import type { DecodeUnitsResult } from '../../../compressors/tasks.ts';
 import type { BlockSource } from '../../../core/contracts/source.ts';
 import { corrupt, ImgoptError, system } from '../../../core/errors.ts';
+import { allDone } from '../../../core/parallel.ts';
 import { hex } from '../../../core/text.ts';
 import { DAMAGED_ADVICE, type Header } from './header.ts';
 
@@ -86,8 +87,7 @@ export class CompressedClusters {
     };
     const atOnce = this.usesThreads ? Math.max(GROUPS_IN_FLIGHT, this.threads) : GROUPS_IN_FLIGHT;
     const workers = Array.from({ length: Math.min(atOnce, groups.length) }, worker);
-    const results = await Promise.allSettled(workers); // nobody writes to a target after we return
-    for (const result of results) if (result.status === 'rejected') throw result.reason;
+    await allDone(workers);
   }
 
   /** Serves what is cached; cuts the rest into groups that are worth one host read each. */
@@ -149,8 +149,7 @@ export class CompressedClusters {
         for (const want of fresh) waiting.push(this.decodeWant(want, bytes, start, reading));
       }
     }
-    const results = await Promise.allSettled(waiting);
-    for (const result of results) if (result.status === 'rejected') throw result.reason;
+    await allDone(waiting);
   }
 
   private get usesThreads(): boolean {

@@ -44,6 +44,9 @@ export class PointerBudget {
   }
 }
 
+/** Tables that a walk fetches ahead. */
+const TABLES_AHEAD = 16;
+
 export class GrainTables {
   /** Bytes of the disk that one table maps. */
   readonly tableSpan: number;
@@ -140,6 +143,21 @@ export class GrainTables {
       });
     }
     return new GrainTables(header, file, context, cache, keyBase, directory, redundant);
+  }
+
+  /**
+   * Starts loading the tables that follow `index`, once for each batch of them.
+   * @param end of what is wanted, in bytes of the extent
+   * @param isFirst a walk begins here, in the middle of a batch perhaps
+   */
+  fetchAhead(index: number, end: number, isFirst = false): void {
+    if (index % TABLES_AHEAD !== 0 && !isFirst) return;
+    const batchEnd = (Math.floor(index / TABLES_AHEAD) + 1) * TABLES_AHEAD;
+    const last = Math.min(Math.ceil(end / this.tableSpan), batchEnd);
+    for (let i = index + 1; i < last; i++) {
+      // A failure shows again when the table is asked for in its turn.
+      if (!this.isAbsent(i)) this.get(i).catch(() => {});
+    }
   }
 
   /** No grain of table `index` was ever written. */

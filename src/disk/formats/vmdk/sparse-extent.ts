@@ -12,10 +12,12 @@ import type { Context } from '../../../core/contracts/context.ts';
 import type { BlockExtent, BlockSource } from '../../../core/contracts/source.ts';
 import { corrupt, type ImgoptError } from '../../../core/errors.ts';
 import { MAX_READ_BYTES } from '../../../core/limits.ts';
+import { allDone, inParallel } from '../../../core/parallel.ts';
 import { readU64, viewOf } from '../../../core/record.ts';
 import { hex } from '../../../core/text.ts';
 import type { LoadCache } from './cache.ts';
 import { ExtentList } from './extent-list.ts';
+import { GrainPlaces } from './grain-places.ts';
 import { GrainTables, type PointerBudget } from './grain-tables.ts';
 import { GRAIN_MARKER_BYTES, GTE_ZEROED, SECTOR } from './layout.ts';
 import type { ParentWindow } from './parent.ts';
@@ -25,8 +27,6 @@ import type { SparseHeader } from './sparse-header.ts';
 const PIECE_BYTES = 1024 * 1024;
 /** Host reads in flight per read of ours: enough to keep a disk and libuv's threads busy. */
 const READS_IN_FLIGHT = 8;
-/** Tables that a map fetches ahead. */
-const TABLES_AHEAD = 16;
 /** More extents of one image cannot collide in the cache: a directory has at most 2^23 entries. */
 const KEYS_PER_EXTENT = 2 ** 32;
 
@@ -60,8 +60,7 @@ export class SparseExtent {
   private readonly below: ParentWindow | undefined;
   private readonly grainBytes: number;
   private readonly grainSectors: number;
-  private readonly budget: PointerBudget;
-  private places: Promise<Uint32Array | undefined> | undefined;
+  private readonly places: GrainPlaces;
 
   private constructor(
     header: SparseHeader,
@@ -79,11 +78,18 @@ export class SparseExtent {
     this.context = context;
     this.grainTables = grainTables;
     this.grains = shared.grains;
-    this.budget = shared.budget;
     this.keyBase = keyBase;
     this.below = below;
     this.grainBytes = header.grainBytes;
     this.grainSectors = header.grainBytes / SECTOR;
+    this.places = new GrainPlaces({
+      header,
+      grainTables,
+      budget: shared.budget,
+      signal: context.signal,
+      sectorOf: (entry) => this.sectorOf(entry),
+      sizeOf: (grain, sector) => this.readMarker(grain, sector),
+    });
     this.granularity = header.isCompressed ? header.grainBytes : SECTOR;
   }
 
@@ -139,7 +145,7 @@ export class SparseExtent {
         at = stop;
         continue;
       }
-      if (index % TABLES_AHEAD === 0 || at === start) this.fetchAhead(index, end);
+      this.grainTables.fetchAhead(index, end, at === start);
       const stop = Math.min(end, (index + 1) * tableSpan);
       const batch = await this.mapTable(await this.grainTables.get(index), index, at, stop);
       for (const extent of batch) stored += extent.stored;
@@ -151,17 +157,6 @@ export class SparseExtent {
       }
       yield batch;
       at = stop;
-    }
-  }
-
-  private fetchAhead(index: number, end: number): void {
-    const last = Math.min(
-      Math.ceil(end / this.grainTables.tableSpan),
-      (Math.floor(index / TABLES_AHEAD) + 1) * TABLES_AHEAD,
-    );
-    for (let i = index + 1; i < last; i++) {
-      // A failure shows again when the table is asked for in its turn.
-      if (!this.grainTables.isAbsent(i)) this.grainTables.get(i).catch(() => {});
     }
   }
 
@@ -306,6 +301,14 @@ export class SparseExtent {
     target.set(decoded.length === target.length ? decoded : decoded.subarray(0, target.length));
   }
 
+  private async readMarker(grain: number, sector: number): Promise<number> {
+    const marker = new Uint8Array(GRAIN_MARKER_BYTES);
+    if (sector * SECTOR + marker.length > this.file.size)
+      throw this.outOfFile(sector, grain * this.grainBytes);
+    await this.file.read(marker, sector * SECTOR);
+    return this.checkMarker(grain, sector, marker, 0);
+  }
+
   /** Length of the compressed data. Spec: a grain marker has the grain's sector and its compressed size. */
   private checkMarker(grain: number, sector: number, piece: Uint8Array, at: number): number {
     if (sector < 2 || at + GRAIN_MARKER_BYTES > piece.length)
@@ -340,7 +343,7 @@ export class SparseExtent {
     const { isCompressed } = this.header;
     const firstGrain = index * this.header.entriesPerTable;
     const below = this.below === undefined ? undefined : await this.below.extents(start, end);
-    const occupied = isCompressed ? await this.occupiedBy(table, index, start, end) : undefined;
+    const occupied = isCompressed ? await this.places.occupiedBy(table, index, start, end) : undefined;
     const list = new ExtentList();
     let next = 0;
     for (let grain = Math.floor(start / grainBytes); grain * grainBytes < end; grain++) {
@@ -372,85 +375,6 @@ export class SparseExtent {
     return list.finish();
   }
 
-  /**
-   * Bytes of the file that each compressed grain of a table occupies, marker and padding to a sector included.
-   * Writers put grains one behind the other, so the next one's place tells without a read. They need not come in
-   * the disk's order, and grains of other tables may lie between (qemu-img convert -W), so it is the next one of
-   * the whole file that counts. Where it is not of the same table (its grain table may be between), far away or
-   * not known, the marker is read.
-   */
-  private async occupiedBy(
-    table: Uint32Array,
-    index: number,
-    start: number,
-    end: number,
-  ): Promise<Float64Array> {
-    const { grainBytes, grainSectors, file } = this;
-    const firstGrain = index * this.header.entriesPerTable;
-    const own = table.filter((entry) => this.sectorOf(entry) > 0).sort();
-    const all = await this.sortedPlaces();
-    const occupied = new Float64Array(table.length);
-    const unclear: number[] = [];
-    const from = Math.floor(start / grainBytes) - firstGrain;
-    const to = Math.ceil(end / grainBytes) - firstGrain;
-    for (let i = from; i < to; i++) {
-      const sector = this.sectorOf(table[i]!);
-      if (sector <= 0) continue;
-      const next = nextAfter(own, sector);
-      const isNext = all !== undefined && next === nextAfter(all, sector);
-      // A grain and its marker need little more than a grain at the very most.
-      if (isNext && next > sector && next - sector <= grainSectors + 2) {
-        occupied[i] = (next - sector) * SECTOR;
-      } else unclear.push(i);
-    }
-    await inParallel(
-      unclear.map((i) => async () => {
-        const sector = table[i]!;
-        const marker = new Uint8Array(GRAIN_MARKER_BYTES);
-        if (sector * SECTOR + marker.length > file.size)
-          throw this.outOfFile(sector, (firstGrain + i) * grainBytes);
-        await file.read(marker, sector * SECTOR);
-        const size = this.checkMarker(firstGrain + i, sector, marker, 0);
-        occupied[i] = Math.ceil((GRAIN_MARKER_BYTES + size) / SECTOR) * SECTOR;
-      }),
-      READS_IN_FLIGHT,
-    );
-    return occupied;
-  }
-
-  /** Sectors of all grains in the file, in its order; undefined when they are too many to keep. */
-  private sortedPlaces(): Promise<Uint32Array | undefined> {
-    this.places ??= this.collectPlaces().catch((error: unknown) => {
-      this.places = undefined;
-      throw error;
-    });
-    return this.places;
-  }
-
-  private async collectPlaces(): Promise<Uint32Array | undefined> {
-    const { count } = this.grainTables;
-    const parts: Uint32Array[] = [];
-    let total = 0;
-    for (let index = 0; index < count; index++) {
-      if (this.grainTables.isAbsent(index)) continue;
-      this.context.signal.throwIfAborted();
-      if (index % TABLES_AHEAD === 0) this.fetchAhead(index, this.size);
-      // A table that cannot be read fails when it is mapped itself.
-      const table = await this.grainTables.get(index).catch(() => undefined);
-      const part = table?.filter((entry) => this.sectorOf(entry) > 0) ?? new Uint32Array(0);
-      if (!this.budget.takeGrains(part.length)) return undefined;
-      parts.push(part);
-      total += part.length;
-    }
-    const all = new Uint32Array(total);
-    let at = 0;
-    for (const part of parts) {
-      all.set(part, at);
-      at += part.length;
-    }
-    return all.sort();
-  }
-
   private outOfFile(sector: number, diskOffset: number): ImgoptError {
     const where = [`grain ${Math.floor(diskOffset / this.grainBytes)}`];
     const place = hex(sector * SECTOR);
@@ -475,18 +399,6 @@ export class SparseExtent {
   }
 }
 
-/** The smallest of `sorted` above `value`; 0 when there is none. */
-function nextAfter(sorted: Uint32Array, value: number): number {
-  let low = 0;
-  let high = sorted.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (sorted[middle]! > value) high = middle;
-    else low = middle + 1;
-  }
-  return sorted[low] ?? 0;
-}
-
 /** RFC 1950 data of at most `limit` bytes; zlib checks the Adler-32 at its end. */
 function inflateGrain(data: Uint8Array, limit: number): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
@@ -496,27 +408,4 @@ function inflateGrain(data: Uint8Array, limit: number): Promise<Uint8Array> {
       else reject(error);
     });
   });
-}
-
-/** Waits for all, also when one fails: nothing of ours writes into the caller's buffer after we have thrown. */
-async function allDone(work: readonly Promise<void>[]): Promise<void> {
-  const results = await Promise.allSettled(work);
-  for (const result of results) if (result.status === 'rejected') throw result.reason;
-}
-
-/** Runs jobs, at most `limit` at once; stops taking new ones after a failure. */
-async function inParallel(jobs: readonly (() => Promise<void>)[], limit: number): Promise<void> {
-  if (jobs.length === 1) return jobs[0]!();
-  let next = 0;
-  const worker = async (): Promise<void> => {
-    while (next < jobs.length) {
-      try {
-        await jobs[next++]!();
-      } catch (error) {
-        next = jobs.length;
-        throw error;
-      }
-    }
-  };
-  await allDone(Array.from({ length: Math.min(limit, jobs.length) }, worker));
 }
