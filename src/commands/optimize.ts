@@ -18,6 +18,7 @@ export default class Optimize extends BaseCommand {
     '<%= config.bin %> <%= command.id %> artifact.qcow2 -o small.qcow2',
     '<%= config.bin %> <%= command.id %> disk.raw -o disk.qcow2 --to qcow2 --compress zstd',
     '<%= config.bin %> <%= command.id %> disk.vmdk -o disk.raw.zst --to raw --compress zstd',
+    '<%= config.bin %> <%= command.id %> machine.ova -o smaller.ova',
     '<%= config.bin %> <%= command.id %> disk.qcow2 --dry-run',
     '<%= config.bin %> <%= command.id %> disk.qcow2 --to raw -o - | ssh host "cat > /dev/vg0/disk"',
   ];
@@ -31,7 +32,7 @@ export default class Optimize extends BaseCommand {
       helpValue: 'PATH',
     }),
     to: Flags.string({
-      summary: "Format of the output: qcow2, raw, vmdk, vhd, vdi (default: the input's).",
+      summary: "Format of the output: qcow2, raw, vmdk, vhd, vdi, ova (default: the input's).",
       helpValue: 'FORMAT',
     }),
     subformat: Flags.string({ summary: 'Variant of the format.', helpValue: 'NAME' }),

@@ -8,17 +8,10 @@
  */
 import { stat } from 'node:fs/promises';
 
-import { DiagnosticLog, RunContext } from '../core/context.ts';
+import type { RunContext } from '../core/context.ts';
 import type { Inspection } from '../core/contracts/inspection.ts';
-import type { Drivers } from '../core/contracts/registry.ts';
 import type { BlockExtent, BlockSource } from '../core/contracts/source.ts';
-import type {
-  ImageCompression,
-  ImageOutput,
-  ImageWriter,
-  WriterOptions,
-  WriteTally,
-} from '../core/contracts/writer.ts';
+import type { ImageWriter, WriterOptions } from '../core/contracts/writer.ts';
 import { system, unsupported, usage } from '../core/errors.ts';
 import { ExtentBuilder } from '../core/extents.ts';
 import { isSameFile, OutputFile } from '../core/output-file.ts';
@@ -27,32 +20,12 @@ import { overlaySource } from '../sources/overlay.ts';
 import { createBmap } from './bmap.ts';
 import { accountFor, type OptimizeResult } from './books.ts';
 import { assertNotInUse, assertUnchanged, readLocks, stampFiles } from './changes.ts';
+import { chooseWriter } from './choose.ts';
+import { fileOutput } from './file-output.ts';
+import type { OptimizeOptions } from './options.ts';
 import { type Plan, planDrops } from './plan.ts';
 import { predictSize } from './predict.ts';
-import { compareDisks, compareStream, compareTrees } from './verify.ts';
-
-export interface OptimizeOptions {
-  readonly drivers: Drivers;
-  readonly writers: readonly ImageWriter[];
-  readonly followOutside: boolean;
-  /** Null for a dry run. */
-  readonly output: { readonly path: string } | { readonly stream: ImageOutput } | null;
-  /** qemu-img's name; the source's own format when undefined. */
-  readonly to?: string | undefined;
-  readonly subformat?: string | undefined;
-  /** The format's default when undefined. */
-  readonly compression?: ImageCompression | undefined;
-  readonly level?: number | undefined;
-  readonly clusterSize?: number | undefined;
-  readonly keepUnused: readonly string[];
-  readonly dropSwap: boolean;
-  readonly dropSnapshots: boolean;
-  readonly keepBacking: boolean;
-  readonly verify: boolean;
-  readonly force: boolean;
-  /** Write a block map of the raw output there. */
-  readonly bmap?: string;
-}
+import { compareStream, verifyOutput } from './verify.ts';
 
 /**
  * Writes the smaller image.
@@ -74,6 +47,12 @@ export async function optimize(
     const stamps = [...started, ...(await stampFiles(others))];
     if (!options.force) await assertNotInUse(inspection, stamps, await readLocks());
     const plan = planDrops(inspection, options);
+    if (inspection.disk.container !== undefined) {
+      const { refuseSeveral, writesContainer, writeContainer } = await import('./container.ts');
+      if (writesContainer(inspection, options))
+        return await writeContainer({ inspection, plan, stamps }, options, context);
+      refuseSeveral(inspection);
+    }
     const { writer, writerOptions } = chooseWriter(inspection, options);
     await refuseOutputs(inspection, options, writer, writerOptions);
     const disk = await plannedDisk(inspection, plan, writerOptions);
@@ -133,7 +112,7 @@ async function writeFile(
       ? null
       : isStream
         ? await compareStream(disk, file.temporary, context)
-        : await verify(
+        : await verifyOutput(
             file.temporary,
             inspection,
             disk,
@@ -184,90 +163,8 @@ async function writeBmap(
   }
 }
 
-function fileOutput(file: OutputFile): ImageOutput {
-  return {
-    isSequential: false,
-    write: (bytes, offset) => file.writeAt(bytes, offset),
-    setSize: (size) => file.setSize(size),
-  };
-}
-
 function sizeIn(writer: ImageWriter, disk: BlockSource, options: WriterOptions): number {
   return writer.virtualSize?.(disk.size, options) ?? disk.size;
-}
-
-/** Opens the output as a stranger would, and compares. Returns the bytes compared. */
-async function verify(
-  temporary: string,
-  inspection: Inspection,
-  disk: BlockSource,
-  size: number,
-  options: OptimizeOptions,
-  context: RunContext,
-): Promise<number> {
-  const { signal, threads, progress } = context;
-  // What there is to say of the content was said of the source.
-  const quiet = new RunContext({ log: new DiagnosticLog(), signal, threads, progress });
-  const { drivers, followOutside } = options;
-  const output = await inspect(temporary, quiet, { drivers, followOutside });
-  try {
-    const compared = await compareDisks(disk, output.disk.source, context, size);
-    compareTrees(inspection, output);
-    return compared;
-  } finally {
-    await output.close();
-  }
-}
-
-function chooseWriter(
-  inspection: Inspection,
-  options: OptimizeOptions,
-): { writer: ImageWriter; writerOptions: WriterOptions & { tally: WriteTally } } {
-  const wanted = options.to === 'vhd' ? 'vpc' : (options.to ?? inspection.artifact.format);
-  const writer = options.writers.find(({ format }) => format === wanted);
-  if (writer === undefined) {
-    throw usage('NO_WRITER', `imgopt does not write ${wanted}`, {
-      advice: `choose one with --to: ${options.writers.map(({ format }) => format).join(', ')}`,
-    });
-  }
-  const compression = options.compression ?? writer.compressions[0] ?? 'none';
-  if (!writer.compressions.includes(compression)) {
-    throw usage('NO_COMPRESSION', `${wanted} has no compression '${compression}'`, {
-      advice: `choose one of ${writer.compressions.join(', ')}`,
-    });
-  }
-  const { subformat } = options;
-  if (subformat !== undefined && !writer.subformats.includes(subformat)) {
-    throw usage('NO_SUBFORMAT', `${wanted} has no subformat '${subformat}'`, {
-      advice:
-        writer.subformats.length > 0
-          ? `choose one of ${writer.subformats.join(', ')}`
-          : 'leave --subformat out',
-    });
-  }
-  return {
-    writer,
-    writerOptions: {
-      compression,
-      details: inspection.artifact.format === wanted ? inspection.disk.details : {},
-      tally: { zero: 0, plain: 0, compressed: 0, packed: 0 },
-      ...(subformat === undefined ? {} : { subformat }),
-      ...(options.level === undefined ? {} : { level: options.level }),
-      ...(options.clusterSize === undefined ? {} : { clusterSize: options.clusterSize }),
-      ...(options.keepBacking ? { backing: keptBacking(inspection, wanted) } : {}),
-    },
-  };
-}
-
-function keptBacking(inspection: Inspection, format: string): { reference: string; format: string } {
-  const { backingFile, backingFormat } = inspection.disk.details;
-  const [first] = inspection.artifact.backing;
-  if (format !== 'qcow2' || typeof backingFile !== 'string' || first === undefined) {
-    throw usage('NO_BACKING', '--keep-backing needs a qcow2 image with a backing file, and qcow2 output', {
-      where: [inspection.artifact.path],
-    });
-  }
-  return { reference: backingFile, format: typeof backingFormat === 'string' ? backingFormat : first.format };
 }
 
 async function refuseOutputs(

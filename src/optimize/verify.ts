@@ -4,6 +4,7 @@
  * filesystem drivers read them from it. Bytes that neither stores are zero on both sides by their maps.
  */
 import { requireCompressor } from '../compressors/detect.ts';
+import { DiagnosticLog, RunContext } from '../core/context.ts';
 import type { Context } from '../core/contracts/context.ts';
 import type { Inspection } from '../core/contracts/inspection.ts';
 import type { BlockSource } from '../core/contracts/source.ts';
@@ -11,7 +12,9 @@ import { ImgoptError } from '../core/errors.ts';
 import { ExtentBuilder, type ExtentSet } from '../core/extents.ts';
 import { allDone } from '../core/parallel.ts';
 import { hex } from '../core/text.ts';
+import { inspect } from '../inspect/inspect.ts';
 import { openFileSource } from '../sources/file.ts';
+import type { OptimizeOptions } from './options.ts';
 
 /** Read from both sides at once. */
 const PIECE_BYTES = 2 * 1024 * 1024;
@@ -146,5 +149,28 @@ async function* chunksOf(file: BlockSource): AsyncGenerator<Uint8Array> {
     const chunk = new Uint8Array(Math.min(PIECE_BYTES, file.size - at));
     await file.read(chunk, at);
     yield chunk;
+  }
+}
+
+/** Opens the output as a stranger would, and compares. Returns the bytes compared. */
+export async function verifyOutput(
+  temporary: string,
+  inspection: Inspection,
+  disk: BlockSource,
+  size: number,
+  options: OptimizeOptions,
+  context: RunContext,
+): Promise<number> {
+  const { signal, threads, progress } = context;
+  // What there is to say of the content was said of the source.
+  const quiet = new RunContext({ log: new DiagnosticLog(), signal, threads, progress });
+  const { drivers, followOutside } = options;
+  const output = await inspect(temporary, quiet, { drivers, followOutside });
+  try {
+    const compared = await compareDisks(disk, output.disk.source, context, size);
+    compareTrees(inspection, output);
+    return compared;
+  } finally {
+    await output.close();
   }
 }

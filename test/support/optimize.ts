@@ -14,7 +14,8 @@ import {
 import { join } from 'node:path';
 import { DiagnosticLog, RunContext } from '../../src/core/context.ts';
 import type { OptimizeResult } from '../../src/optimize/books.ts';
-import { type OptimizeOptions, optimize } from '../../src/optimize/optimize.ts';
+import { optimize } from '../../src/optimize/optimize.ts';
+import type { OptimizeOptions } from '../../src/optimize/options.ts';
 import { createRegistry } from '../../src/registry.ts';
 import { BUILT_IN_WRITERS } from '../../src/writers.ts';
 import { runTool, runToolSync } from './tools.ts';

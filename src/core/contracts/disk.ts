@@ -82,11 +82,11 @@ export interface Container {
   readonly disks: readonly ContainedDisk[];
   /**
    * The container's members in order, around other images of the same disks: what describes them (sizes, digests)
-   * is corrected. Absent: it cannot be written.
+   * is corrected.
    * @param images one for each of `disks`
    * @returns also warnings, for what had to be left out
    */
-  readonly repack?: (images: readonly WrittenImage[]) => Promise<Repacked>;
+  repack(images: readonly WrittenImage[]): Promise<Repacked>;
 }
 
 /** An image of a contained disk that was written again. */

@@ -34,8 +34,6 @@ export interface Machine {
   readonly metadata: { readonly member: StoredMember; readonly metadata: BoxMetadata } | undefined;
   /** The host's files that it consists of. */
   readonly files: readonly ImageFile[];
-  /** Its members are those of one archive, which can be written again. */
-  readonly isArchive: boolean;
   readonly details: { readonly [key: string]: JsonValue };
 }
 
@@ -91,9 +89,7 @@ export async function openMachine(machine: Machine, context: ImageContext): Prom
     otherBytes: others.reduce((sum, one) => sum + one.source.size, 0),
     container: {
       disks: contained,
-      ...(machine.isArchive
-        ? { repack: (images: readonly WrittenImage[]) => repack(machine, opened, images) }
-        : {}),
+      repack: (images) => repack(machine, opened, images),
     },
     async close() {
       await Promise.all(opened.map(({ disk }) => disk?.close()));

@@ -31,14 +31,13 @@ export async function openOvf(file: BlockSource, context: ImageContext): Promise
       ovf: { member: descriptor, ovf },
       metadata: undefined,
       files,
-      isArchive: false,
       details: {},
     },
     context,
   );
 }
 
-/** It is not written again, so that nobody asks for its owner. */
+/** In an archive they are root's, as everybody writes them. */
 function memberOf(name: string, source: BlockSource): StoredMember {
   return { name, source, isFolder: false, mode: 0o644, uid: 0, gid: 0, modified: 0 };
 }

@@ -48,7 +48,6 @@ export async function openTarMachine(
     ovf,
     metadata,
     files: [host],
-    isArchive: true,
     details: { ...(isBox ? { provider } : {}), members: all.length },
   };
   return openMachine(machine, context);
