@@ -16,9 +16,12 @@ import { rawFormat } from './disk/formats/raw/raw.ts';
 import { recognisedFormats } from './disk/formats/recognised/recognised.ts';
 import { vdiFormat } from './disk/formats/vdi/vdi.ts';
 import { vhdFormat } from './disk/formats/vhd/vhd.ts';
+import { vhdxFormat } from './disk/formats/vhdx/vhdx.ts';
 import { vmdkFormat } from './disk/formats/vmdk/vmdk.ts';
 import { gptVolumes } from './disk/volumes/gpt/gpt.ts';
+import { lvm2Volumes } from './disk/volumes/lvm2/lvm2.ts';
 import { mbrVolumes } from './disk/volumes/mbr/mbr.ts';
+import { mdVolumes } from './disk/volumes/md/md.ts';
 import { apkPackages } from './packages/apk/apk.ts';
 import { dpkgPackages } from './packages/dpkg/dpkg.ts';
 import { flatpakPackages } from './packages/flatpak/flatpak.ts';
@@ -31,8 +34,8 @@ import { snapPackages } from './packages/snap/snap.ts';
 
 const BUILT_IN: Contribution = {
   apiVersion: 1,
-  formats: [qcow2Format, vmdkFormat, vdiFormat, vhdFormat, ovfFormat, tarFormat, cpioFormat],
-  volumeSystems: [gptVolumes, mbrVolumes],
+  formats: [qcow2Format, vmdkFormat, vdiFormat, vhdFormat, vhdxFormat, ovfFormat, tarFormat, cpioFormat],
+  volumeSystems: [gptVolumes, mbrVolumes, mdVolumes, lvm2Volumes],
   filesystems: [extDriver, xfsDriver, fatDriver],
   packageDatabases: [dpkgPackages, rpmPackages, apkPackages, pacmanPackages, snapPackages, flatpakPackages],
 };

@@ -37,12 +37,12 @@ describe('the registry', () => {
   });
 
   it('is frozen, and the same whatever order plugins come in', () => {
-    const a = plugin('a', { formats: [format('vhdx')] });
+    const a = plugin('a', { formats: [format('nvdx')] });
     const b = plugin('b', { formats: [format('qed')] });
     const names = (plugins: Parameters<typeof createRegistry>[0]) =>
       createRegistry(plugins).formats.map(({ name }) => name);
     expect(names([a, b])).toEqual(names([b, a]));
-    expect(names([a, b]).slice(-4)).toEqual(['vhdx', 'qed', 'recognised', 'raw']);
+    expect(names([a, b]).slice(-4)).toEqual(['nvdx', 'qed', 'recognised', 'raw']);
     const registry = createRegistry([a]);
     expect(Object.isFrozen(registry)).toBe(true);
     expect(Object.isFrozen(registry.formats)).toBe(true);
@@ -51,12 +51,12 @@ describe('the registry', () => {
   it('names both owners of a duplicate', () => {
     const twice = failure(() =>
       createRegistry([
-        plugin('imgopt-b', { formats: [format('vhdx')] }),
-        plugin('imgopt-a', { formats: [format('vhdx')] }),
+        plugin('imgopt-b', { formats: [format('nvdx')] }),
+        plugin('imgopt-a', { formats: [format('nvdx')] }),
       ]),
     );
     expect(twice).toMatchObject({ code: 'IMGOPT_DUPLICATE_DRIVER', exitCode: 2 });
-    expect(twice.message).toBe("imgopt-a and imgopt-b both contribute the image format 'vhdx'");
+    expect(twice.message).toBe("imgopt-a and imgopt-b both contribute the image format 'nvdx'");
     const own = failure(() => createRegistry([plugin('imgopt-c', { formats: [format('qcow2')] })]));
     expect(own.message).toBe("imgopt and imgopt-c both contribute the image format 'qcow2'");
   });

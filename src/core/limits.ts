@@ -9,8 +9,8 @@ const GiB = 1024 * MiB;
 
 /** Head and tail of a file or volume that detection reads once: btrfs keeps its superblock at 64 KiB. */
 export const PROBE_HEAD_BYTES = 128 * KiB;
-/** VHD footer, VMDK footer and GPT backup header all lie within the last 64 KiB at 4096-byte sectors. */
-export const PROBE_TAIL_BYTES = 64 * KiB;
+/** VHD footer, VMDK footer and GPT backup header lie within the last 64 KiB, MD's oldest superblock within 128. */
+export const PROBE_TAIL_BYTES = 128 * KiB;
 
 /** Largest virtual disk that we accept: 64 TiB, VHDX's limit and above every format's practical one. */
 export const MAX_VIRTUAL_SIZE = 64 * 1024 * GiB;
@@ -81,8 +81,38 @@ export const MAX_GPT_TABLE_BYTES = 1 * MiB;
 /** Logical partitions in an extended partition's chain; Linux stops at 256 as well. */
 export const MAX_LOGICAL_PARTITIONS = 256;
 
-/** Volume systems inside volumes: a partition table in a logical volume in a partition is three. */
-export const MAX_VOLUME_DEPTH = 4;
+/** Volume systems inside volumes: a partition table in a logical volume on an array in a partition is four. */
+export const MAX_VOLUME_DEPTH = 5;
+
+/** LVM: metadata areas of one physical volume; pvcreate makes at most two. */
+export const MAX_LVM_AREAS = 8;
+
+/** LVM: one copy of the metadata's text. Areas of 1 MiB are usual; a volume takes about a kilobyte. */
+export const MAX_LVM_TEXT_BYTES = 16 * MiB;
+
+/** LVM: sections within sections of that text; real ones reach 4. */
+export const MAX_LVM_TEXT_DEPTH = 32;
+
+/** LVM: stripes over all segments of a group, whose places are held sorted; vgcreate's own limits are far below. */
+export const MAX_LVM_STRIPES = 1024 * 1024;
+
+/** LVM: logical volumes below a logical volume (an image of a mirror of a pool's data of a cache). */
+export const MAX_LVM_LAYERS = 16;
+
+/** VHDX: log held in memory while it is replayed; Hyper-V and qemu make 1 MiB. */
+export const MAX_VHDX_LOG_BYTES = 64 * MiB;
+
+/** VHDX: checksums made while looking for log entries, in lengths of the log: what is stale overlaps what is not. */
+export const MAX_VHDX_LOG_PASSES = 8;
+
+/** VHDX: stretches of zeros in one log; each is laid over all the others. */
+export const MAX_VHDX_LOG_ZEROS = 4096;
+
+/** VHDX: the parent locator's keys and values; five are defined. */
+export const MAX_VHDX_LOCATORS = 64;
+
+/** MD: members of one array with the newer superblocks (md_p.h: 4 KiB of superblock hold 1,920 roles). */
+export const MAX_MD_DEVICES = 1920;
 
 /** Text files that we read whole from inside an image (package databases): dpkg's status is 1 to 5 MiB. */
 export const MAX_GUEST_FILE_BYTES = 256 * MiB;

@@ -180,6 +180,7 @@ function onlyTree({ source }: Disk, driver: FilesystemDriver, context: RunContex
     partition: null,
     start: 0,
     devices: [],
+    pinned: null,
     toDisk: (range) => [range],
     where: [...context.where, probe.type],
   };
@@ -292,7 +293,8 @@ async function readGuest(
   for (const { section, filesystem, stand } of scanned) {
     if (section === null || filesystem === null) continue;
     bySection[section] = filesystem;
-    const partition = stand.partition === null ? undefined : exploration.partitions[stand.partition];
+    const volume = stand.partition === null ? undefined : exploration.partitions[stand.partition];
+    const partition = volume !== undefined && NUMBERED_SCHEMES.has(volume.scheme) ? volume : undefined;
     mountables.push({
       section,
       uuid: filesystem.uuid,
@@ -300,8 +302,7 @@ async function readGuest(
       partitionUuid: partition?.uuid ?? null,
       partitionName: partition?.name ?? null,
       partitionType: partition?.type ?? null,
-      partitionIndex:
-        partition === undefined ? 'disk' : NUMBERED_SCHEMES.has(partition.scheme) ? partition.index : null,
+      partitionIndex: volume === undefined ? 'disk' : (partition?.index ?? null),
       devices: stand.devices,
       ...(stand.disk === undefined ? {} : { disk: stand.disk }),
     });
@@ -431,6 +432,7 @@ function describe(one: Scanned, index: number, mounts: readonly Mount[]): Inspec
     filesystem,
     unused: one.unused,
     metadata: one.metadata,
+    pinned: stand.pinned,
     toDisk: stand.toDisk,
     where: stand.where,
   };

@@ -5,16 +5,23 @@
  *
  * A volume system inside a volume (a partition table inside a logical volume, say) is followed a few levels
  * deep. At the top a partition table is asked for before a filesystem; inside a volume it is the other way
- * round, because boot sectors of filesystems resemble partition tables. Where what stands on a volume is a
- * container (LVM's member, say), a volume system that knows it goes first at every level.
+ * round, because boot sectors of filesystems resemble partition tables. Members of groups (LVM, software RAID) go
+ * before filesystems at every level: the first member of a mirror may look just like the filesystem on it.
+ *
+ * What belongs to a group is set aside until the walk has seen the whole disk; then each system gets all of its
+ * members at once and puts them together, and the walk goes on in the volumes that come out. Systems take their
+ * turn in the registry's order, so that arrays stand before the logical volumes on them.
  */
 import type { RunContext } from '../core/context.ts';
 import type {
   ContainedDisk,
+  GroupVolume,
+  MemberRange,
   ProbeInput,
-  Volume,
+  VolumeGroup,
+  VolumeGroupSystem,
   VolumeLayout,
-  VolumeSystem,
+  VolumeTable,
 } from '../core/contracts/disk.ts';
 import type { FilesystemDriver, FilesystemProbe } from '../core/contracts/filesystem.ts';
 import type { DiskRegion, InspectedPartition } from '../core/contracts/inspection.ts';
@@ -41,6 +48,7 @@ export interface Stand {
   /** Offset on its disk of its first byte. */
   readonly start: number;
   readonly devices: readonly string[];
+  readonly pinned: string | null;
   toDisk(range: ByteRange): readonly ByteRange[];
   /** Below the artifact: `gpt > 2 > ext4`. */
   readonly where: readonly string[];
@@ -67,12 +75,26 @@ const RESERVED_TYPES = new Set(['e3c9e316-0b5c-4db8-817d-f92df00215ae']); // GPT
 interface Place {
   readonly source: BlockSource;
   readonly disk?: number;
+  /** Where its disk begins among all disks of a container; 0 outside of one. */
+  readonly base: number;
   readonly start: number;
   readonly partition: number | null;
   readonly type: string | null;
   readonly devices: readonly string[];
+  readonly pinned: string | null;
   readonly depth: number;
   toDisk(range: ByteRange): readonly ByteRange[];
+}
+
+/** A place that belongs to a group, until all of its members are there. */
+interface Claimed {
+  readonly place: Place;
+  readonly system: VolumeGroupSystem;
+  readonly context: RunContext;
+}
+
+interface Walk extends Exploration {
+  readonly claimed: Claimed[];
 }
 
 /**
@@ -85,49 +107,34 @@ export async function exploreDisk(
   context: RunContext,
   contained?: readonly ContainedDisk[],
 ): Promise<Exploration> {
-  const found: Exploration = { partitions: [], stands: [], regions: [], sectorSize: null };
-  if (contained !== undefined) {
-    for (const [index, one] of contained.entries())
-      await exploreContained(disk, one, index, drivers, context, found);
-    return found;
+  const found: Walk = { partitions: [], stands: [], regions: [], sectorSize: null, claimed: [] };
+  const top = { start: 0, partition: null, type: null, devices: [], pinned: null, depth: 0 };
+  if (contained === undefined) {
+    const place: Place = { ...top, source: disk, base: 0, toDisk: (range) => [range] };
+    await exploreOrReport(place, drivers, context, found);
   }
-  const place: Place = {
-    source: disk,
-    start: 0,
-    partition: null,
-    type: null,
-    devices: [],
-    depth: 0,
-    toDisk: (range) => [range],
-  };
-  await exploreOrReport(place, drivers, context, found);
+  for (const [index, { name, start, size, disk: inside }] of (contained ?? []).entries()) {
+    if (inside === null) {
+      const ranges = ExtentSet.of(start, start + size);
+      found.regions.push({ kind: 'unread', ranges, partition: null });
+      continue;
+    }
+    const place: Place = {
+      ...top,
+      source: sliceSource(disk, start, size),
+      disk: index,
+      base: start,
+      toDisk: (range) => [{ start: range.start + start, end: range.end + start }],
+    };
+    await exploreOrReport(place, drivers, context.at(escapeName(name)), found);
+  }
+  // Ends: what comes out of a group lies deeper than its members, and depth is bounded.
+  while (found.claimed.length > 0) await exploreGroups(drivers, context, found);
   return found;
 }
 
-async function exploreContained(
-  all: BlockSource,
-  { name, start, size, disk }: ContainedDisk,
-  index: number,
-  drivers: Drivers,
-  context: RunContext,
-  found: Exploration,
-): Promise<void> {
-  if (disk === null) {
-    const ranges = ExtentSet.of(start, start + size);
-    found.regions.push({ kind: 'unread', ranges, partition: null });
-    return;
-  }
-  const place: Place = {
-    source: sliceSource(all, start, size),
-    disk: index,
-    start: 0,
-    partition: null,
-    type: null,
-    devices: [],
-    depth: 0,
-    toDisk: (range) => [{ start: range.start + start, end: range.end + start }],
-  };
-  await exploreOrReport(place, drivers, context.at(escapeName(name)), found);
+function diskOf({ disk }: Place): Pick<Place, 'disk'> {
+  return disk === undefined ? {} : { disk };
 }
 
 /** A volume that cannot be explored is reported, and its bytes count as not read; the others go on. */
@@ -135,7 +142,7 @@ async function exploreOrReport(
   place: Place,
   drivers: Drivers,
   context: RunContext,
-  found: Exploration,
+  found: Walk,
 ): Promise<void> {
   try {
     await explore(place, drivers, context, found);
@@ -146,19 +153,21 @@ async function exploreOrReport(
   }
 }
 
-async function explore(
-  place: Place,
-  drivers: Drivers,
-  context: RunContext,
-  found: Exploration,
-): Promise<void> {
+async function explore(place: Place, drivers: Drivers, context: RunContext, found: Walk): Promise<void> {
   const probe = await readProbe(place.source);
-  const system = drivers.volumeSystems.find((one) => one.probe(probe)?.certainty === 'certain');
-  const filesystem =
-    place.depth === 0 && system !== undefined ? undefined : recognise(probe, drivers.filesystems);
+  const systems = drivers.volumeSystems.filter((one) => one.probe(probe)?.certainty === 'certain');
+  const isDeep = place.depth >= MAX_VOLUME_DEPTH;
+  const table = systems.find((one) => 'open' in one);
+  const group = systems.find((one) => 'assemble' in one);
+  if (place.depth === 0 && table !== undefined) return exploreVolumes(place, table, drivers, context, found);
+  if (group !== undefined && !isDeep) {
+    found.claimed.push({ place, system: group, context });
+    return;
+  }
+  const filesystem = recognise(probe, drivers.filesystems);
   const isFilesystem = filesystem !== undefined && filesystem.answer.usage !== 'container';
-  if (system !== undefined && !isFilesystem && place.depth < MAX_VOLUME_DEPTH) {
-    await exploreVolumes(place, system, drivers, context, found);
+  if (table !== undefined && !isFilesystem && !isDeep) {
+    await exploreVolumes(place, table, drivers, context, found);
   } else if (filesystem !== undefined) {
     const { driver, answer } = filesystem;
     found.stands.push({ ...place, driver, probe: answer, where: [...context.where, answer.type] });
@@ -181,10 +190,10 @@ function recognise(
 
 async function exploreVolumes(
   place: Place,
-  system: VolumeSystem,
+  system: VolumeTable,
   drivers: Drivers,
   context: RunContext,
-  found: Exploration,
+  found: Walk,
 ): Promise<void> {
   const inner = context.at(system.name);
   const layout = await locate(system.name, () => system.open(place.source, inner));
@@ -195,16 +204,32 @@ async function exploreVolumes(
   addRegion(found, place, 'unused', unused);
   addRegion(found, place, 'gap', gaps(place, layout, tables.union(unused)));
   for (const volume of layout.volumes) {
-    const partition = addPartition(found, place, layout, volume);
-    if (volume.isContainer) continue;
     const at = inner.at(String(volume.index));
+    const start = place.start + volume.start;
+    const { index, type, name, uuid, size } = volume;
+    const where = at.where;
+    const partition =
+      found.partitions.push({
+        ...diskOf(place),
+        index,
+        scheme: layout.scheme,
+        type,
+        name,
+        uuid,
+        start,
+        size,
+        where,
+      }) - 1;
+    if (volume.isContainer) continue;
     const next: Place = {
       source: volume.source,
-      ...(place.disk === undefined ? {} : { disk: place.disk }),
-      start: place.start + volume.start,
+      ...diskOf(place),
+      base: place.base,
+      start,
       partition,
-      type: volume.type,
+      type,
       devices: volume.devices,
+      pinned: place.pinned,
       depth: place.depth + 1,
       toDisk: (range) => volume.toDisk(range).flatMap((piece) => [...place.toDisk(piece)]),
     };
@@ -213,19 +238,99 @@ async function exploreVolumes(
   }
 }
 
-function addPartition(found: Exploration, place: Place, layout: VolumeLayout, volume: Volume): number {
-  return (
+/** Puts together what one system has claimed, and walks on in its volumes. */
+async function exploreGroups(drivers: Drivers, context: RunContext, found: Walk): Promise<void> {
+  const system = drivers.volumeSystems.find((one) => found.claimed.some((claim) => claim.system === one));
+  const claims = found.claimed.filter((claim) => claim.system === system);
+  found.claimed.splice(0, Infinity, ...found.claimed.filter((claim) => claim.system !== system));
+  const { name, assemble } = claims[0]!.system;
+  const members = claims.map((claim) => ({
+    source: claim.place.source,
+    context: claim.context.at(name),
+  }));
+  const inner = context.at(name);
+  const groups = await assemble(members, inner).catch((error: unknown): VolumeGroup[] => {
+    if (!isArtifactError(error)) throw error;
+    context.log.addError(error, inner.where);
+    return [];
+  });
+  const known = claims.map((): ByteRange[] => []);
+  for (const group of groups) {
+    const at = group.name === null ? inner : inner.at(escapeName(group.name));
+    for (const kind of ['tables', 'unused', 'unread'] as const) {
+      for (const { member, start, end } of group[kind]) known[member]!.push({ start, end });
+      const ranges = groupOnDisk(claims, group[kind]);
+      if (!ranges.isEmpty)
+        found.regions.push({ kind: kind === 'tables' ? 'table' : kind, ranges, partition: null });
+    }
+    for (const volume of group.volumes) {
+      for (const { member, start, end } of volume.places) known[member]!.push({ start, end });
+      await exploreGroupVolume(volume, claims, name, drivers, at, found);
+    }
+  }
+  claims.forEach(({ place }, member) => {
+    const rest = ExtentSet.from(known[member]!).complement(0, place.source.size);
+    // Nothing at all was said of it: it could not be read.
+    addRegion(found, place, known[member]!.length === 0 ? 'unread' : 'gap', rest);
+  });
+}
+
+async function exploreGroupVolume(
+  volume: GroupVolume,
+  claims: readonly Claimed[],
+  scheme: string,
+  drivers: Drivers,
+  context: RunContext,
+  found: Walk,
+): Promise<void> {
+  const { type, name, uuid, size, source, places } = volume;
+  const at = context.at(escapeName(name));
+  const first = source === null || size === 0 ? places[0] : volume.toMembers({ start: 0, end: 1 })[0];
+  const [onMember] = first === undefined ? [] : rangeOnDisk(claims, { ...first, end: first.start + 1 });
+  // Of the disk where its first byte lies.
+  const home = claims[first?.member ?? 0]!.place;
+  const start = onMember === undefined ? 0 : onMember.start - home.base;
+  const index = 1 + found.partitions.reduce((highest, one) => Math.max(highest, one.index), 0);
+  const partition =
     found.partitions.push({
-      ...(place.disk === undefined ? {} : { disk: place.disk }),
-      index: volume.index,
-      scheme: layout.scheme,
-      type: volume.type,
-      name: volume.name,
-      uuid: volume.uuid,
-      start: place.start + volume.start,
-      size: volume.size,
-    }) - 1
-  );
+      ...diskOf(home),
+      index,
+      scheme,
+      type,
+      name,
+      uuid,
+      start,
+      size,
+      where: at.where,
+    }) - 1;
+  if (source === null) {
+    const ranges = groupOnDisk(claims, places);
+    if (!ranges.isEmpty) found.regions.push({ kind: 'unread', ranges, partition });
+    return;
+  }
+  if (size === 0) return;
+  const inMembers = claims.filter((_, member) => places.some((one) => one.member === member));
+  const next: Place = {
+    source,
+    ...diskOf(home),
+    base: home.base,
+    start,
+    partition,
+    type,
+    devices: volume.devices,
+    pinned: volume.pinned ?? inMembers.find(({ place }) => place.pinned !== null)?.place.pinned ?? null,
+    depth: 1 + Math.max(...inMembers.map(({ place }) => place.depth)),
+    toDisk: (range) => volume.toMembers(range).flatMap((piece) => rangeOnDisk(claims, piece)),
+  };
+  await exploreOrReport(next, drivers, at, found);
+}
+
+function rangeOnDisk(claims: readonly Claimed[], { member, start, end }: MemberRange): readonly ByteRange[] {
+  return claims[member]!.place.toDisk({ start, end });
+}
+
+function groupOnDisk(claims: readonly Claimed[], ranges: readonly MemberRange[]): ExtentSet {
+  return ExtentSet.from(ranges.flatMap((range) => [...rangeOnDisk(claims, range)]));
 }
 
 /** What no volume and no table covers. */
@@ -245,7 +350,7 @@ function onDisk(place: Place, ranges: ExtentSet): ExtentSet {
   return ExtentSet.from([...ranges].flatMap((range) => [...place.toDisk(range)]));
 }
 
-function addRegion(found: Exploration, place: Place, kind: DiskRegion['kind'], ranges: ExtentSet): void {
+function addRegion(found: Walk, place: Place, kind: DiskRegion['kind'], ranges: ExtentSet): void {
   if (!ranges.isEmpty)
     found.regions.push({ kind, ranges: onDisk(place, ranges), partition: place.partition });
 }

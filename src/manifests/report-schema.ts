@@ -42,7 +42,7 @@ const ofDisk = count
 const partition = z.object({
   disk: ofDisk,
   index: z.int().describe('As the kernel numbers it: 1 for sda1.'),
-  scheme: z.string().describe('gpt, mbr, lvm2'),
+  scheme: z.string().describe('gpt, mbr, lvm2, md'),
   type: z.string().describe("GPT's type GUID, MBR's 0x83, LVM's segment type."),
   name: z.string().nullable(),
   start: bytes,

@@ -91,10 +91,7 @@ function isOfContent({ where, code }: Diagnostic, inspection: Inspection): boole
   return (
     filesystems.some((one) => isWithin(where, one.where.join(' > '))) ||
     // `disk.raw > gpt > 3` is the volume; what the table itself says wrong is at `gpt > partition 3`.
-    partitions.some(({ disk, scheme, index }) => {
-      const place = disk === undefined ? [] : [escapeName(inspection.disk.container!.disks[disk]!.name)];
-      return isWithin(where, [artifact.path, ...place, scheme, String(index)].join(' > '));
-    }) ||
+    partitions.some((one) => isWithin(where, one.where.join(' > '))) ||
     packages.some(({ manager }) => isWithin(where, `${artifact.path} > ${manager}`)) ||
     ['dpkg', 'rpm', 'apk', 'pacman'].some((manager) => isWithin(where, `${artifact.path} > ${manager}`))
   );
@@ -174,6 +171,7 @@ function reasonToKeep(one: InspectedFilesystem, inspection: Inspection, options:
   if (one.usage === 'container') return `${one.type} is not read`;
   if (one.filesystem === null) return one.section === null ? `${one.type} is not read` : 'could not be read';
   if (one.state !== 'clean') return 'needs recovery';
+  if (one.pinned !== null) return one.pinned;
   if (one.unused === null) return 'its maps contradict each other';
   const place = one.where.join(' > ');
   const isDamaged = inspection.diagnostics.some(

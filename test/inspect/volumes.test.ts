@@ -360,7 +360,6 @@ describe('what is no image, with the real drivers', () => {
   });
 
   it.each([
-    ['VHDX', padded(0, 'vhdxfile')],
     ['QED', padded(0, 'QED\0')],
     ['Parallels', padded(0, 'WithoutFreeSpace')],
     ['dmg', padded(-512, 'koly\0\0\0\x04')],

@@ -1,6 +1,6 @@
 /** Helpers for tests of volume systems and filesystems. */
 import { DiagnosticLog, RunContext } from '../../src/core/context.ts';
-import type { VolumeLayout, VolumeSystem } from '../../src/core/contracts/disk.ts';
+import type { VolumeLayout, VolumeTable } from '../../src/core/contracts/disk.ts';
 import type { FilesystemDriver } from '../../src/core/contracts/filesystem.ts';
 import type { BlockSource } from '../../src/core/contracts/source.ts';
 import { FILE_TYPE, type FileTable, FileTableBuilder } from '../../src/core/file-table.ts';
@@ -18,7 +18,7 @@ export function codesOf(log: DiagnosticLog): string[] {
 
 /** What a volume system makes of a disk; `layout` is undefined when it does not call the disk its own. */
 export async function readVolumes(
-  system: VolumeSystem,
+  system: VolumeTable,
   disk: Uint8Array | BlockSource,
 ): Promise<{ layout: VolumeLayout | undefined; codes: string[]; probed: string | undefined }> {
   const source = sourceOf(disk);

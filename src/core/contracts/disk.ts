@@ -170,17 +170,17 @@ export interface ImageFormat {
   open(file: BlockSource, context: ImageContext): Promise<Disk>;
 }
 
-/** A volume: a partition or a logical volume. */
+/** A partition, or another volume that lies in one member. */
 export interface Volume {
   /** As the kernel numbers it: 1 for sda1; 5 and up for logical partitions. */
   readonly index: number;
-  /** Partition type: GPT's type GUID or MBR's `0x83`; for LVM `linear`, `striped` … */
+  /** Partition type: GPT's type GUID or MBR's `0x83`. */
   readonly type: string;
-  /** Name in the table: GPT's partition name, the logical volume's name; null where there is none. */
+  /** GPT's partition name; null where there is none. */
   readonly name: string | null;
   /** PARTUUID as blkid prints it; null where there is none. */
   readonly uuid: string | null;
-  /** Device names that a guest's fstab may use beside /dev/sdXN: `/dev/vg0/root`, `/dev/mapper/vg0-root`. */
+  /** Device names that a guest's fstab may use beside /dev/sdXN. */
   readonly devices: readonly string[];
   readonly start: number;
   readonly size: number;
@@ -192,20 +192,81 @@ export interface Volume {
 }
 
 export interface VolumeLayout {
-  /** gpt, mbr, lvm2 */
+  /** gpt, mbr */
   readonly scheme: string;
   readonly uuid: string | null;
   readonly sectorSize: number;
   readonly volumes: readonly Volume[];
   /** Bytes of the member that the tables themselves occupy. */
   readonly tables: readonly ByteRange[];
-  /** Bytes of the member that the scheme proves unused (LVM's unallocated extents); gaps of a partition table are not. */
+  /** Bytes of the member that the scheme proves unused; gaps of a partition table are not. */
   readonly unused: readonly ByteRange[];
 }
 
-export interface VolumeSystem {
+/** A table on one member: from one source to the volumes in it. */
+export interface VolumeTable {
   readonly name: string;
   /** Pure: no I/O, no throw. */
   probe(input: ProbeInput): Probe | undefined;
   open(source: BlockSource, context: Context): Promise<VolumeLayout>;
 }
+
+/** What a group is made of: a disk or volume that a group's driver has claimed. */
+export interface VolumeMember {
+  readonly source: BlockSource;
+  /** For what concerns this member alone; stands at the member's own place. */
+  readonly context: Context;
+}
+
+/** A stretch of one member; `member` is its position among those that `assemble` was given. */
+export interface MemberRange extends ByteRange {
+  readonly member: number;
+}
+
+/** A volume that may lie in several members: a logical volume, an array. */
+export interface GroupVolume {
+  /** lvs's segment type (`linear`, `striped`, `raid1` …), mdadm's level. */
+  readonly type: string;
+  readonly name: string;
+  readonly uuid: string | null;
+  /** Device names that a guest's fstab may use: `/dev/vg0/root`, `/dev/mapper/vg0-root`. */
+  readonly devices: readonly string[];
+  /** Of what is not read, as far as it is known. */
+  readonly size: number;
+  /** Null when it is not read; the driver has reported why. */
+  readonly source: BlockSource | null;
+  /** All that holds it, copies and helpers too; of what is not read, as far as it is known. */
+  readonly places: readonly MemberRange[];
+  /** Why nothing of it may be dropped although it is read: its blocks are also another volume's. */
+  readonly pinned: string | null;
+  /** Where a range of it lies, in any order; a mirrored one lies in each copy. Only of what is read. */
+  toMembers(range: ByteRange): MemberRange[];
+}
+
+export interface VolumeGroup {
+  /** Names the group in places: the volume group's name; null when its volumes' names are enough. */
+  readonly name: string | null;
+  readonly volumes: readonly GroupVolume[];
+  /** What the group's own structures occupy. */
+  readonly tables: readonly MemberRange[];
+  /** What the group proves unused: LVM's unallocated extents. */
+  readonly unused: readonly MemberRange[];
+  /** What it uses in ways that are not read. */
+  readonly unread: readonly MemberRange[];
+}
+
+/** Volumes that are spread over several members: LVM's groups, software RAID. */
+export interface VolumeGroupSystem {
+  readonly name: string;
+  /** Pure: no I/O, no throw. */
+  probe(input: ProbeInput): Probe | undefined;
+  /**
+   * Puts together all members that the walk over the disk has found, of however many groups.
+   * A member that cannot be read is reported through its own context and is part of no group: its bytes then count
+   * as not read. What misses members, or needs a feature that we lack, is a volume without source.
+   * @param context stands at the system; for what concerns a volume, one place further in by group and volume
+   */
+  assemble(members: readonly VolumeMember[], context: Context): Promise<readonly VolumeGroup[]>;
+}
+
+export type VolumeSystem = VolumeTable | VolumeGroupSystem;

@@ -27,15 +27,18 @@ export interface InspectedArtifact {
 export interface InspectedPartition {
   /** Position of its disk in a container; absent outside of one. */
   readonly disk?: number;
+  /** As the kernel numbers a partition; logical volumes and arrays count on behind the last of them. */
   readonly index: number;
-  /** gpt, mbr, lvm2 */
+  /** gpt, mbr, lvm2, md */
   readonly scheme: string;
   readonly type: string;
   readonly name: string | null;
   readonly uuid: string | null;
-  /** Bytes from the start of the disk. */
+  /** Bytes from the start of the disk; of a volume in several pieces, where its first byte lies. */
   readonly start: number;
   readonly size: number;
+  /** Its place in diagnostics: `disk.raw > gpt > 2`, `disk.raw > lvm2 > vg0 > root`. */
+  readonly where: readonly string[];
 }
 
 /** Whatever stands on a volume or directly on the disk, read or only recognised. */
@@ -70,7 +73,12 @@ export interface InspectedFilesystem {
   /** In the filesystem's own coordinates; null when the maps could not be read or proved. */
   readonly unused: ExtentSet | null;
   readonly metadata: ExtentSet | null;
-  /** Where a range of the filesystem lies on the disk: in a container, in all of its disks end to end. */
+  /** Why nothing of it may be dropped: its volume's blocks are also another's (LVM's snapshots). Null: it may. */
+  readonly pinned: string | null;
+  /**
+   * Where a range of the filesystem lies on the disk (in a container, in all of its disks end to end), in any order; on a mirror, in
+   * each copy.
+   */
   toDisk(range: ByteRange): readonly ByteRange[];
   readonly where: readonly string[];
 }

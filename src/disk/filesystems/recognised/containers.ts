@@ -1,10 +1,15 @@
 /** What holds volumes rather than files: LVM, software RAID, caches, pools, encryption. And swap. */
 
-import { rawCrc32 } from './linux.ts';
+import { rawCrc32 } from '../../../core/crc32.ts';
 import { recogniser, type Window } from './window.ts';
 
 /** LVM's own start value of its checksum (lib/misc/crc.h). */
 const LVM_CRC_SEED = 0xf597a6cf;
+
+/*
+ * LVM and software RAID are read by their volume systems (src/disk/volumes); their recognisers name by blkid's words
+ * what lies deeper in volumes than those are followed.
+ */
 
 /** struct label_header in one of the first four sectors, struct pv_header behind it. */
 const lvm2 = recogniser('LVM2_member', 'container', (at) => {

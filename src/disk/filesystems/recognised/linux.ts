@@ -1,5 +1,5 @@
 /** Filesystems of Linux: where each keeps magic number, label and UUID. Offsets from the kernel's headers. */
-import { crc32 } from 'node:zlib';
+import { rawCrc32 } from '../../../core/crc32.ts';
 import { recogniser, type Window } from './window.ts';
 
 /** struct btrfs_super_block at 64 KiB. */
@@ -59,11 +59,6 @@ const nilfs2 = recogniser('nilfs2', 'filesystem', (at) => {
   if (rawCrc32(block, at.u32(start + 12)) !== at.u32(start + 16)) return undefined;
   return { label: at.text(start + 168, 80), uuid: at.uuid(start + 152) };
 });
-
-/** The kernel's crc32_le: the same polynomial as zlib's, without inverting before and after. */
-export function rawCrc32(bytes: Uint8Array, seed: number): number {
-  return ~crc32(bytes, ~seed >>> 0) >>> 0;
-}
 
 /** struct minix_super_block and minix3_super_block at 1024; two bytes of magic, so the maps must fit. */
 const minix = recogniser('minix', 'filesystem', (at) => {

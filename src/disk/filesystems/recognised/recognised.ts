@@ -6,7 +6,7 @@
  * arrives, its recogniser goes. Magic numbers of two bytes are believed only with a checksum or sums that fit.
  *
  * Out of reach: VMFS (its magic is at 1 and 2 MiB), UDF's label, NTFS's and exFAT's label when their tables lie
- * far inside, MD's 0.90 superblock when the size is not a multiple of 64 KiB.
+ * far inside.
  */
 import type { FilesystemDriver } from '../../../core/contracts/filesystem.ts';
 import { containerRecognisers } from './containers.ts';

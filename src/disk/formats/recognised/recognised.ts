@@ -57,10 +57,9 @@ function isBzip2(input: ProbeInput): boolean {
 
 /**
  * In order.
- * @see qemu's block/vhdx.h, docs/interop/qed_spec.txt, docs/interop/parallels.txt
+ * @see qemu's docs/interop/qed_spec.txt, docs/interop/parallels.txt
  */
 export const RECOGNISED: readonly RecognisedFormat[] = [
-  signature('a VHDX image', CONVERT, [0, 'vhdxfile']),
   signature('a QED image', CONVERT, [0, 'QED\0']),
   signature('a Parallels image', CONVERT, [0, 'WithoutFreeSpace'], [0, 'WithouFreSpacExt']),
   signature('a qcow image of version 1', CONVERT, [0, 'QFI\xfb\0\0\0\x01']),

@@ -17,6 +17,9 @@ import type { VhdFooter, VhdHeader } from './structures.ts';
 /** A path in a locator: Windows' longest is 32,767 characters of two bytes. */
 const MAX_LOCATOR_BYTES = 65536;
 
+/** Nothing has that name: in the host's words, and in those for what an image refers to. */
+const MISSING = new Set(['IMGOPT_NOT_FOUND', 'IMGOPT_BACKING_NOT_FOUND']);
+
 export interface Parent {
   readonly disk: Disk;
   /** The name that led to it. */
@@ -42,7 +45,7 @@ export async function openParent(
     } catch (error) {
       failure = error;
       // Another name may lead to it; a parent that is found and damaged stays what it is.
-      if (error instanceof ImgoptError && error.code === 'IMGOPT_NOT_FOUND') continue;
+      if (error instanceof ImgoptError && MISSING.has(error.code)) continue;
       throw error;
     }
     checkIdentity(disk, name, header, context);

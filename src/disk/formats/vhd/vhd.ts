@@ -24,8 +24,8 @@ import { MAX_READ_BYTES } from '../../../core/limits.ts';
 import { viewOf } from '../../../core/record.ts';
 import { escapeName, hex } from '../../../core/text.ts';
 import { BLOCK_HOLE, blockMapSource, blocksOverlap } from '../../../sources/block-map.ts';
+import { DifferencingSource, type Run, runsOf } from '../../../sources/differencing.ts';
 import { sliceSource } from '../../../sources/slice.ts';
-import { DifferencingSource } from './differencing.ts';
 import { BLOCK_ABSENT, FOOTER_COOKIE, SECTOR } from './layout.ts';
 import { openParent } from './parent.ts';
 import { readDynamicHeader, readFooter, type VhdFooter, type VhdHeader } from './structures.ts';
@@ -106,7 +106,9 @@ async function openVhd(file: BlockSource, context: ImageContext): Promise<Disk> 
     format: 'vpc',
     details: detailsOf(footer, header, parent.reference),
     source: new DifferencingSource({
-      ...{ size, blockBytes, bitmapBytes, place, outside, file, close },
+      ...{ name: 'vhd', size, blockBytes, place, file, close },
+      runs: (block, length) =>
+        readRuns(file, place(block), length, bitmapBytes, () => outside(block, place(block))),
       parent: parent.disk.source,
       signal: context.signal,
     }),
@@ -120,6 +122,21 @@ async function openVhd(file: BlockSource, context: ImageContext): Promise<Disk> 
     snapshotBytes: 0,
     close,
   };
+}
+
+/** What the bitmap in front of a block says; its most significant bits come first. */
+async function readRuns(
+  file: BlockSource,
+  place: number,
+  length: number,
+  bitmapBytes: number,
+  outside: () => Error,
+): Promise<Run[]> {
+  if (place < 0) return [{ start: 0, end: length, from: 'parent' }];
+  if (place + length > file.size) throw outside();
+  const bitmap = new Uint8Array(bitmapBytes);
+  await file.read(bitmap, place - bitmapBytes);
+  return runsOf(length, SECTOR, (sector) => (bitmap[sector >> 3]! & (0x80 >> (sector & 7))) !== 0);
 }
 
 /** The block table, whole. No two blocks share bytes; those past the end of the file are reported. */

@@ -14,7 +14,7 @@
  * sector is believed, with a warning.
  */
 import type { Context } from '../../../core/contracts/context.ts';
-import type { Probe, ProbeInput, VolumeLayout, VolumeSystem } from '../../../core/contracts/disk.ts';
+import type { Probe, ProbeInput, VolumeLayout, VolumeTable } from '../../../core/contracts/disk.ts';
 import type { BlockSource } from '../../../core/contracts/source.ts';
 import { corrupt } from '../../../core/errors.ts';
 import type { ByteRange } from '../../../core/extents.ts';
@@ -36,7 +36,7 @@ import {
 type ValidCopy = Extract<Copy, { state: 'valid' }>;
 
 /** The GPT scheme. `open` throws `corrupt` GPT_DAMAGED when neither copy of the table can be believed. */
-export const gptVolumes: VolumeSystem = { name: 'gpt', probe, open };
+export const gptVolumes: VolumeTable = { name: 'gpt', probe, open };
 
 /** What the first sector says to a GPT reader. */
 interface FirstSector {

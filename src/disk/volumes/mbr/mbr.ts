@@ -11,7 +11,7 @@
  * 0x00 and 0x80 mean 'no table', logical partitions are numbered from 5 in the order of the chain.
  */
 import type { Context } from '../../../core/contracts/context.ts';
-import type { Probe, ProbeInput, VolumeLayout, VolumeSystem } from '../../../core/contracts/disk.ts';
+import type { Probe, ProbeInput, VolumeLayout, VolumeTable } from '../../../core/contracts/disk.ts';
 import type { BlockSource } from '../../../core/contracts/source.ts';
 import { corrupt } from '../../../core/errors.ts';
 import { type ByteRange, ExtentSet } from '../../../core/extents.ts';
@@ -42,7 +42,7 @@ import {
 } from './signatures.ts';
 
 /** The MBR scheme. A disk with GPT's protective MBR is GPT's unless no GPT is left. */
-export const mbrVolumes: VolumeSystem = { name: 'mbr', probe, open };
+export const mbrVolumes: VolumeTable = { name: 'mbr', probe, open };
 
 interface Entry {
   readonly active: boolean;

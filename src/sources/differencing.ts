@@ -1,21 +1,21 @@
 /**
- * A differencing disk: sectors that a block's bitmap calls present are its own, the rest is the parent's.
- *
- * A bit is set for a sector that was written, the most significant bit of a byte first. The runs of a block are
- * worked out once and kept for the blocks used last; a read then walks runs, not bits.
+ * A differencing disk in blocks: some sectors of a block are its own, the rest is the parent's. Which are, the
+ * format says (VHD's and VHDX's bitmaps); the runs of a block are worked out once and kept for the blocks used last,
+ * and a read then walks runs, not bits.
  */
-import type { BlockExtent, BlockSource } from '../../../core/contracts/source.ts';
-import type { ByteRange } from '../../../core/extents.ts';
-import { assertInside } from '../../../sources/file.ts';
-import { SECTOR } from './layout.ts';
+import type { BlockExtent, BlockSource } from '../core/contracts/source.ts';
+import type { ByteRange } from '../core/extents.ts';
+import { assertInside } from './file.ts';
 
 export interface DifferencingParts {
+  /** For messages: `vhd`. */
+  readonly name: string;
   readonly size: number;
   readonly blockBytes: number;
-  readonly bitmapBytes: number;
-  /** Where a block's data begins, behind its bitmap; negative when the block is absent. */
+  /** Where in the file a block's data begins; not asked for blocks without runs of their own. */
   place(block: number): number;
-  outside(block: number, place: number): Error;
+  /** The runs of a block, in order and without gaps, `length` bytes in all. */
+  runs(block: number, length: number): Promise<readonly Run[]>;
   readonly file: BlockSource;
   readonly parent: BlockSource;
   readonly signal: AbortSignal;
@@ -23,10 +23,28 @@ export interface DifferencingParts {
 }
 
 /** A stretch of a block: bytes from its beginning. */
-interface Run {
+export interface Run {
   readonly start: number;
   readonly end: number;
-  readonly own: boolean;
+  readonly from: 'file' | 'parent' | 'zeros';
+}
+
+/**
+ * The runs that a bitmap says: `file` where the bit of a sector is set, `parent` where it is not.
+ * @param isSet whether the block's sector number `sector` is present
+ */
+export function runsOf(length: number, sectorBytes: number, isSet: (sector: number) => boolean): Run[] {
+  const runs: Run[] = [];
+  const sectors = Math.ceil(length / sectorBytes);
+  for (let first = 0; first < sectors; ) {
+    const own = isSet(first);
+    let next = first + 1;
+    while (next < sectors && isSet(next) === own) next++;
+    const end = Math.min(length, next * sectorBytes);
+    runs.push({ start: first * sectorBytes, end, from: own ? 'file' : 'parent' });
+    first = next;
+  }
+  return runs;
 }
 
 /** Blocks whose runs are kept: 32 GiB of disk at 2 MiB a block is 16384; a walk needs a handful. */
@@ -34,7 +52,7 @@ const KEPT_BLOCKS = 256;
 
 export class DifferencingSource implements BlockSource {
   readonly size: number;
-  readonly granularity = SECTOR;
+  readonly granularity = 512;
   private readonly parts: DifferencingParts;
   private readonly kept = new Map<number, Promise<readonly Run[]>>();
 
@@ -44,7 +62,7 @@ export class DifferencingSource implements BlockSource {
   }
 
   async read(target: Uint8Array, offset: number): Promise<void> {
-    assertInside(target.length, offset, this.size, 'vhd');
+    assertInside(target.length, offset, this.size, this.parts.name);
     const { blockBytes, file, signal } = this.parts;
     const end = offset + target.length;
     for (let at = offset; at < end; ) {
@@ -52,14 +70,15 @@ export class DifferencingSource implements BlockSource {
       const block = Math.floor(at / blockBytes);
       const base = block * blockBytes;
       const stop = Math.min(end, base + blockBytes);
-      const place = this.parts.place(block);
       const pending: Promise<void>[] = [];
       for (const run of await this.runs(block)) {
         const from = Math.max(at, base + run.start);
         const to = Math.min(stop, base + run.end);
         if (to <= from) continue;
         const part = target.subarray(from - offset, to - offset);
-        pending.push(run.own ? file.read(part, place + from - base) : this.readParent(part, from));
+        if (run.from === 'zeros') part.fill(0);
+        else if (run.from === 'parent') pending.push(this.readParent(part, from));
+        else pending.push(file.read(part, this.parts.place(block) + from - base));
       }
       for (const result of await Promise.allSettled(pending)) {
         if (result.status === 'rejected') throw result.reason;
@@ -77,7 +96,7 @@ export class DifferencingSource implements BlockSource {
   }
 
   async *extents(range: ByteRange = { start: 0, end: this.size }): AsyncGenerator<readonly BlockExtent[]> {
-    assertInside(range.end - range.start, range.start, this.size, 'vhd');
+    assertInside(range.end - range.start, range.start, this.size, this.parts.name);
     const { blockBytes, signal } = this.parts;
     let last: BlockExtent | undefined;
     let batch: BlockExtent[] = [];
@@ -98,7 +117,8 @@ export class DifferencingSource implements BlockSource {
         const start = Math.max(at, base + run.start);
         const end = Math.min(stop, base + run.end);
         if (end <= start) continue;
-        if (run.own) add({ start, end, kind: 'data', stored: end - start });
+        if (run.from === 'file') add({ start, end, kind: 'data', stored: end - start });
+        else if (run.from === 'zeros') add({ start, end, kind: 'zero', stored: 0 });
         else for await (const extent of this.parentExtents(start, end)) add(extent);
       }
       at = stop;
@@ -123,40 +143,17 @@ export class DifferencingSource implements BlockSource {
   private runs(block: number): Promise<readonly Run[]> {
     const known = this.kept.get(block);
     if (known !== undefined) return known;
-    const loading = this.loadRuns(block);
+    const { blockBytes } = this.parts;
+    const loading = this.parts.runs(block, Math.min(blockBytes, this.size - block * blockBytes));
     loading.catch(() => this.kept.delete(block));
     this.kept.set(block, loading);
     if (this.kept.size > KEPT_BLOCKS) this.kept.delete(this.kept.keys().next().value!);
     return loading;
   }
 
-  private async loadRuns(block: number): Promise<readonly Run[]> {
-    const { blockBytes, bitmapBytes, file } = this.parts;
-    const length = Math.min(blockBytes, this.size - block * blockBytes);
-    const place = this.parts.place(block);
-    if (place < 0) return [{ start: 0, end: length, own: false }];
-    if (place + length > file.size) throw this.parts.outside(block, place);
-    const bitmap = new Uint8Array(bitmapBytes);
-    await file.read(bitmap, place - bitmapBytes);
-    const runs: Run[] = [];
-    const sectors = Math.ceil(length / SECTOR);
-    for (let first = 0; first < sectors; ) {
-      const own = isSet(bitmap, first);
-      let next = first + 1;
-      while (next < sectors && isSet(bitmap, next) === own) next++;
-      runs.push({ start: first * SECTOR, end: Math.min(length, next * SECTOR), own });
-      first = next;
-    }
-    return runs;
-  }
-
   close(): Promise<void> {
     return this.parts.close();
   }
-}
-
-function isSet(bitmap: Uint8Array, sector: number): boolean {
-  return (bitmap[sector >> 3]! & (0x80 >> (sector & 7))) !== 0;
 }
 
 /** Data of the parent has no bytes in our file, and stays apart from data that has. */
