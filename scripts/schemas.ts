@@ -5,12 +5,16 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { baselineJsonSchema } from '../src/budgets/baseline.ts';
+import { RESULT_SCHEMAS } from '../src/budgets/result-schemas.ts';
 import { configJsonSchema } from '../src/config/config.ts';
 import { buildReportJsonSchema, reportJsonSchema } from '../src/manifests/report-schema.ts';
 
 const FOLDER = join(dirname(fileURLToPath(import.meta.url)), '..', 'schemas');
 
 const SCHEMAS: Record<string, () => unknown> = {
+  'baseline-1.schema.json': baselineJsonSchema,
+  ...RESULT_SCHEMAS,
   'imgopt-yml.schema.json': configJsonSchema,
   'report-1.schema.json': reportJsonSchema,
   'reports-1.schema.json': buildReportJsonSchema,

@@ -12,6 +12,7 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 import { system, usage } from '../core/errors.ts';
 import { MAX_CONFIG_BYTES } from '../core/limits.ts';
+import { budgetsSection } from './budgets.ts';
 import { firstProblem } from './issues.ts';
 import { rulesSection } from './rules.ts';
 import { type ConfigPath, readYaml } from './yaml.ts';
@@ -20,6 +21,7 @@ import { type ConfigPath, readYaml } from './yaml.ts';
 const configSchema = z
   .strictObject({
     rules: rulesSection.optional(),
+    budgets: budgetsSection.optional(),
   })
   .meta({ description: 'Configuration of imgopt: imgopt.yml.' });
 

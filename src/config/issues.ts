@@ -93,6 +93,8 @@ function problemOfUnion(
   root: JsonValue,
 ): Problem {
   const found = valueAt(root, path);
+  // The alternatives are told apart by a word, and it is none of theirs.
+  if (issue.errors.length === 0 && 'options' in issue) return badWord(path, found, issue.options ?? []);
   const alternatives = issue.errors.flatMap(flatten);
   const isOtherType = (alternative: readonly Issue[]): boolean =>
     alternative.some(({ code, path: inner }) => inner.length === 0 && code === 'invalid_type');

@@ -213,3 +213,9 @@ export const MAX_LIST_LINE_CHARACTERS = 4096;
 
 /** Builds of one packer-manifest.json, which grows by one a build; and files of one build. */
 export const MAX_PACKER_BUILDS = 100_000;
+
+/** A recorded baseline: a line per package and per large file; a full desktop's is under 1 MiB. */
+export const MAX_BASELINE_BYTES = 16 * MiB;
+
+/** A history file: 5 KiB a build, so years of builds. */
+export const MAX_HISTORY_BYTES = 64 * MiB;

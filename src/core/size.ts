@@ -67,3 +67,8 @@ export function formatShare(part: number, whole: number): string {
   if (share < 0.1) return '<0.1 %';
   return `${share >= 99.95 ? share.toFixed(0) : share.toFixed(1)} %`;
 }
+
+/** 31204 as `31,204`; toLocaleString would load ICU's data for it. */
+export function formatCount(value: number): string {
+  return String(value).replace(/\B(?=(\d{3})+$)/g, ',');
+}

@@ -35,10 +35,12 @@ function random(seed: number): () => number {
   };
 }
 
+/** @param samples units to look at, at most */
 export async function predictSize(
   source: BlockSource,
   { unit, codec }: WriterUnits,
   context: Context,
+  samples = SAMPLES,
 ): Promise<Prediction> {
   // Runs of units with data, and how many units come before each.
   const starts: number[] = [];
@@ -57,7 +59,7 @@ export async function predictSize(
       lastEnd = last;
     }
   }
-  const count = Math.min(SAMPLES, units);
+  const count = Math.min(samples, units);
   const task = context.progress.start('sampling', count);
   const next = random(SEED);
   const sizes: number[] = [];
