@@ -10,15 +10,24 @@ export interface OutputPlan {
 
 const FORMAT_OF_EXTENSION: Record<string, string> = { '.json': 'json', '.csv': 'csv', '.html': 'html' };
 
+export interface OutputWords {
+  /** What a file is when only its name says so. */
+  readonly extensions: Readonly<Record<string, string>>;
+  /** Formats that go to standard error without --output, beside whatever is on standard output. */
+  readonly aside: readonly string[];
+}
+
 /**
  * @param json standard output already carries the one document of `--json`
  * @throws ImgoptError (usage) when the pairs do not come out
  */
 export function planOutputs(
   formats: readonly string[],
-  outputs: readonly string[],
+  files: readonly string[],
   json: boolean,
+  { extensions, aside }: OutputWords = { extensions: FORMAT_OF_EXTENSION, aside: [] },
 ): OutputPlan[] {
+  const outputs = files.map((file) => (file === '-' ? null : file));
   if (formats.length === 0) {
     if (outputs.length > 1) {
       throw usage('OUTPUT_WITHOUT_FORMAT', `${outputs.length} outputs and no --format`, {
@@ -26,8 +35,8 @@ export function planOutputs(
       });
     }
     const [path] = outputs;
-    if (path === undefined) return json ? [] : [{ format: 'table', path: null }];
-    return [{ format: FORMAT_OF_EXTENSION[extname(path).toLowerCase()] ?? 'table', path }];
+    if (path === undefined || path === null) return json ? [] : [{ format: 'table', path: null }];
+    return [{ format: extensions[extname(path).toLowerCase()] ?? 'table', path }];
   }
   if (outputs.length > formats.length) {
     throw usage('OUTPUT_WITHOUT_FORMAT', `${outputs.length} outputs for ${formats.length} formats`, {
@@ -35,7 +44,7 @@ export function planOutputs(
     });
   }
   const plans = formats.map((format, index) => ({ format, path: outputs[index] ?? null }));
-  const toStandardOutput = plans.filter((plan) => plan.path === null);
+  const toStandardOutput = plans.filter(({ path, format }) => path === null && !aside.includes(format));
   if (toStandardOutput.length > (json ? 0 : 1)) {
     const names = toStandardOutput.map((plan) => plan.format).join(', ');
     throw usage(

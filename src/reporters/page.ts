@@ -9,8 +9,7 @@ export interface Page<Of extends Report = Report> {
   readonly style: Style;
 }
 
-/** 31204 as `31,204`; toLocaleString would load ICU's data for it. */
-export const count = (value: number): string => String(value).replace(/\B(?=(\d{3})+$)/g, ',');
+export { formatCount as count } from '../core/size.ts';
 
 export const shown = <T>(list: readonly T[], top: number): readonly T[] =>
   top > 0 ? list.slice(0, top) : list;
