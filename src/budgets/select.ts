@@ -6,8 +6,7 @@ import { compilePattern } from './pattern.ts';
 export interface ArtifactTraits {
   /** Of its file. */
   readonly name: string;
-  /** Null before it was opened: every section's may be the one. */
-  readonly format: string | null;
+  readonly format: string;
   /** Packer's name of the build; null when nobody knows. */
   readonly build: string | null;
 }
@@ -30,7 +29,7 @@ export function chooseBudgets(config: BudgetConfig, traits: ArtifactTraits): Cho
 }
 
 function applies({ format, name, build }: BudgetSection, traits: ArtifactTraits): boolean {
-  if (format !== null && traits.format !== null && format !== traits.format) return false;
+  if (format !== null && format !== traits.format) return false;
   if (name !== null && !compilePattern(name, 'name')(traits.name)) return false;
   return build === null || (traits.build !== null && compilePattern(build, 'name')(traits.build));
 }

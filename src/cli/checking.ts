@@ -3,7 +3,7 @@
  * artifact against budgets (`imgopt packer post-process`). It neither prints nor sets an exit code.
  *
  *     const result = await checkArtifact(path, {
- *       config: await configOf(flags), build: 'qemu.debian', limits: {}, baseline: undefined,
+ *       config: await configOf(flags), build: buildOfEnvironment(process.env), limits: {}, baseline: undefined,
  *       updateBaseline: false, history: undefined, outputs: [], followOutside: false,
  *       drivers: () => this.drivers(), version: this.config.version, newContext: () => this.createContext(flags),
  *     });
@@ -22,6 +22,7 @@ import type { Drivers } from '../core/contracts/registry.ts';
 import type { Report } from '../core/contracts/report.ts';
 import { system, usage } from '../core/errors.ts';
 import { parseSize } from '../core/size.ts';
+import type { BuildChoice } from '../manifests/packer-manifest.ts';
 import { builtCommit } from './ci.ts';
 import { assertRecordable, openBaseline } from './compared.ts';
 import { openSubject } from './subject.ts';
@@ -35,8 +36,8 @@ export interface ExtraLimits {
 
 export interface CheckOptions {
   readonly config: LoadedConfig;
-  /** Packer's name of the build, for sections of the configuration. */
-  readonly build: string | null;
+  /** Which build of a packer-manifest.json; its name also chooses sections of the configuration. */
+  readonly build: BuildChoice;
   readonly limits: ExtraLimits;
   /** In place of the configuration's. */
   readonly baseline: string | undefined;
@@ -65,9 +66,8 @@ export async function checkArtifact(path: string, options: CheckOptions): Promis
     import('../budgets/run.ts'),
   ]);
   const config = await joinedConfig(options);
-  const traits = { name: basename(path), build: options.build };
-  const possible = chooseBudgets(config, { ...traits, format: null });
-  const wanted = needsOf(possible.budgets);
+  // What is to be found out is settled before the artifact tells which sections are its own.
+  const wanted = needsOf([...config.budgets, ...config.sections.flatMap((one) => one.budgets)]);
   const { updateBaseline, history } = options;
   const common = {
     drivers: options.drivers,
@@ -76,6 +76,8 @@ export async function checkArtifact(path: string, options: CheckOptions): Promis
     deep: wanted.deep,
     publish: wanted.publish,
     followOutside: options.followOutside,
+    rules: options.config.config.rules ?? {},
+    build: options.build,
   };
   const context = options.newContext();
   const subject = await openSubject(path, context, {
@@ -86,7 +88,11 @@ export async function checkArtifact(path: string, options: CheckOptions): Promis
   try {
     const artifact: OpenArtifact = { path, ...subject };
     const { report } = subject;
-    const chosen = chooseBudgets(config, { ...traits, format: report.artifact.format });
+    const chosen = chooseBudgets(config, {
+      name: basename(report.artifact.path),
+      format: report.artifact.format,
+      build: options.build.name ?? null,
+    });
     const budgets = [...chosen.budgets, ...(await growthBudget(options.limits.maxGrowth, report))];
     if (budgets.length === 0 && !updateBaseline && history === undefined) {
       throw usage('NO_BUDGETS', 'nothing says how large it may be', {

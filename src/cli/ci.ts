@@ -9,8 +9,3 @@ export function builtCommit(): string | null {
 export function stepSummaryFile(): string | undefined {
   return process.env.GITHUB_STEP_SUMMARY || undefined;
 }
-
-/** Packer's name of the build, in what a post-processor starts. */
-export function packerBuild(): string | null {
-  return process.env.PACKER_BUILD_NAME || null;
-}

@@ -56,7 +56,8 @@ export default class Check extends BaseCommand {
       helpValue: 'FILE.jsonl',
     }),
     build: Flags.string({
-      summary: "Packer's name of the build, for sections of imgopt.yml (default: PACKER_BUILD_NAME).",
+      summary:
+        "Packer's name of the build, in a packer-manifest.json and for sections of imgopt.yml (default: PACKER_BUILD_NAME).",
       helpValue: 'NAME',
     }),
     config: CONFIG_FLAG,
@@ -86,19 +87,22 @@ export default class Check extends BaseCommand {
 
   async run(): Promise<CheckResult> {
     const { args, flags } = await this.parse(Check);
-    const [{ planOutputs }, { assertWritable }, { checkArtifact }, { packerBuild }, { exitCodeOf }] =
+    const [{ planOutputs }, { assertCreatable }, { checkArtifact }, { buildOfEnvironment }, { exitCodeOf }] =
       await Promise.all([
         import('../cli/outputs.ts'),
-        import('../cli/output-file.ts'),
+        import('../core/output-file.ts'),
         import('../cli/checking.ts'),
-        import('../cli/ci.ts'),
+        import('../cli/packer-environment.ts'),
         import('../budgets/run.ts'),
       ]);
     const plans = planOutputs(flags.format ?? [], flags.output ?? [], this.jsonEnabled(), OUTPUT_WORDS);
-    for (const { path } of plans) if (path !== null) await assertWritable(path, flags.force);
+    for (const { path } of plans) if (path !== null) await assertCreatable(path, flags.force);
     const result = await checkArtifact(args.artifact, {
       config: await configOf(flags),
-      build: flags.build ?? packerBuild(),
+      build: {
+        ...buildOfEnvironment(process.env),
+        ...(flags.build === undefined ? {} : { name: flags.build }),
+      },
       limits: { maxSize: flags['max-size'], maxGrowth: flags['max-growth'], presets: flags.preset },
       baseline: flags.baseline,
       updateBaseline: flags['update-baseline'],

@@ -63,13 +63,13 @@ export default class Diff extends BaseCommand {
 
   async run(): Promise<DiffResult | HistoryResult> {
     const { args, flags } = await this.parse(Diff);
-    const [{ planOutputs }, { assertWritable }] = await Promise.all([
+    const [{ planOutputs }, { assertCreatable }] = await Promise.all([
       import('../cli/outputs.ts'),
-      import('../cli/output-file.ts'),
+      import('../core/output-file.ts'),
     ]);
     const plans = planOutputs(flags.format ?? [], flags.output ?? [], this.jsonEnabled(), OUTPUT_WORDS);
     const outputs = plans.flatMap(({ path }) => path ?? []);
-    for (const path of outputs) await assertWritable(path, flags.force);
+    for (const path of outputs) await assertCreatable(path, flags.force);
     const sides = [args.old, args.new].filter((one) => one !== undefined);
     if (flags.history !== undefined) {
       if (sides.length > 0) {
