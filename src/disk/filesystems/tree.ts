@@ -5,6 +5,7 @@
  */
 import type { Context } from '../../core/contracts/context.ts';
 import { FILE_FLAG, FILE_TYPE, type FileTableBuilder } from '../../core/file-table.ts';
+import { doubled } from '../../sources/runs.ts';
 import { typeOfDirent, typeOfMode } from './mode.ts';
 
 /** Inodes in use, in columns by slot. */
@@ -42,6 +43,56 @@ export interface TreeEntries {
   readonly directory: { [index: number]: number };
   /** As the entry states it; 0 unknown. */
   readonly type: ArrayLike<number>;
+}
+
+/** Entries as the directories name them, in columns that grow. */
+export class EntryColumns implements TreeEntries {
+  count = 0;
+  inode: Float64Array<ArrayBuffer> = new Float64Array(4096);
+  directory: Uint32Array<ArrayBuffer> = new Uint32Array(4096);
+  type: Uint8Array<ArrayBuffer> = new Uint8Array(4096);
+
+  add(inode: number, directory: number, type: number): void {
+    if (this.count === this.inode.length) {
+      this.inode = doubled(this.inode);
+      this.directory = doubled(this.directory);
+      this.type = doubled(this.type);
+    }
+    this.inode[this.count] = inode;
+    this.directory[this.count] = directory;
+    this.type[this.count++] = type;
+  }
+}
+
+const SLASH = 0x2f;
+const QUESTION_MARK = 0x3f;
+const cleanName = new Uint8Array(256);
+
+/**
+ * Appends an entry with this name of at most 255 bytes, parent not yet known.
+ * @returns false when the name holds '/' or NUL, which no name can: they become '?'
+ */
+export function addName(
+  builder: FileTableBuilder,
+  bytes: Uint8Array,
+  start: number,
+  length: number,
+): boolean {
+  let isClean = true;
+  for (let i = start; i < start + length; i++) {
+    const byte = bytes[i]!;
+    if (byte === SLASH || byte === 0) isClean = false;
+  }
+  if (isClean) {
+    builder.add(-1, bytes, start, start + length);
+    return true;
+  }
+  for (let i = 0; i < length; i++) {
+    const byte = bytes[start + i]!;
+    cleanName[i] = byte === SLASH || byte === 0 ? QUESTION_MARK : byte;
+  }
+  builder.add(-1, cleanName, 0, length);
+  return false;
 }
 
 export interface Tree {

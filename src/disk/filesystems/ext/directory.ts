@@ -9,12 +9,11 @@
  */
 import type { FileTableBuilder } from '../../../core/file-table.ts';
 import { doubled } from '../../../sources/runs.ts';
+import { addName, EntryColumns } from '../tree.ts';
 import { recordLength } from './checksum.ts';
 import { DIRENT } from './layout.ts';
 
 const DOT = 0x2e;
-const SLASH = 0x2f;
-const QUESTION_MARK = 0x3f;
 
 /** Directories met so far, in columns. */
 export class Directories {
@@ -48,26 +47,6 @@ export class Directories {
   }
 }
 
-/** Entries of this filesystem as the directories name them, by table entry minus the section's first. */
-export class EntryColumns {
-  count = 0;
-  inode: Uint32Array<ArrayBuffer> = new Uint32Array(4096);
-  directory: Uint32Array<ArrayBuffer> = new Uint32Array(4096);
-  /** file_type as the entry states it; 0 unknown. */
-  type: Uint8Array<ArrayBuffer> = new Uint8Array(4096);
-
-  add(inode: number, directory: number, type: number): void {
-    if (this.count === this.inode.length) {
-      this.inode = doubled(this.inode);
-      this.directory = doubled(this.directory);
-      this.type = doubled(this.type);
-    }
-    this.inode[this.count] = inode;
-    this.directory[this.count] = directory;
-    this.type[this.count++] = type;
-  }
-}
-
 export type DirectoryProblem = (directory: number, logical: number, code: string, message: string) => void;
 
 export class DirectoryParser {
@@ -77,7 +56,6 @@ export class DirectoryParser {
   private readonly hasFileType: boolean;
   private readonly inodes: number;
   private readonly problem: DirectoryProblem;
-  private readonly cleanName = new Uint8Array(256);
 
   constructor(builder: FileTableBuilder, hasFileType: boolean, inodes: number, problem: DirectoryProblem) {
     this.builder = builder;
@@ -151,13 +129,10 @@ export class DirectoryParser {
       }
       const type = hasFileType ? view.getUint8(position + 7) : 0;
       entries.add(inode, directory, type);
-      let clean = true;
-      for (let i = start; i < start + nameLength; i++) {
-        const byte = bytes[i]!;
-        if (byte === SLASH || byte === 0) clean = false;
+      // Ciphertext has '/' and NUL by chance and is no path anyway; elsewhere they are damage.
+      if (!addName(builder, bytes, start, nameLength) && directories.encrypted[directory] === 0) {
+        this.problem(directory, logical, 'EXT_DIRENT_NAME', "a name holds '/' or NUL, shown as '?'");
       }
-      if (clean) builder.add(-1, bytes, start, start + nameLength);
-      else this.addUnclean(directory, logical, bytes, start, nameLength);
       position = next;
     }
     if (position !== end) {
@@ -167,27 +142,6 @@ export class DirectoryParser {
         'EXT_DIRENT_LENGTH',
         `entries end at byte ${position - at} of ${end - at}`,
       );
-    }
-  }
-
-  /**
-   * '/' and NUL cannot be in a name. Ciphertext has them by chance and is no path anyway, elsewhere they are
-   * damage; both ways they become '?'.
-   */
-  private addUnclean(
-    directory: number,
-    logical: number,
-    bytes: Uint8Array,
-    start: number,
-    length: number,
-  ): void {
-    for (let i = 0; i < length; i++) {
-      const byte = bytes[start + i]!;
-      this.cleanName[i] = byte === SLASH || byte === 0 ? QUESTION_MARK : byte;
-    }
-    this.builder.add(-1, this.cleanName, 0, length);
-    if (this.directories.encrypted[directory] === 0) {
-      this.problem(directory, logical, 'EXT_DIRENT_NAME', "a name holds '/' or NUL, shown as '?'");
     }
   }
 }

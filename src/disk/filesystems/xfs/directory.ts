@@ -9,13 +9,12 @@
  */
 import type { FileTableBuilder } from '../../../core/file-table.ts';
 import { doubled } from '../../../sources/runs.ts';
+import { addName, EntryColumns } from '../tree.ts';
 import { sealProblem } from './checksum.ts';
 import { DIR } from './layout.ts';
 import type { Geometry } from './superblock.ts';
 
 const DOT = 0x2e;
-const SLASH = 0x2f;
-const QUESTION_MARK = 0x3f;
 
 /** Directories met so far, in columns. */
 export class Directories {
@@ -40,26 +39,6 @@ export class Directories {
   }
 }
 
-/** Entries as the directories name them, by table entry minus the section's first. */
-export class EntryColumns {
-  count = 0;
-  inode: Float64Array<ArrayBuffer> = new Float64Array(4096);
-  directory: Uint32Array<ArrayBuffer> = new Uint32Array(4096);
-  /** The type that the entry states; 0 unknown. */
-  type: Uint8Array<ArrayBuffer> = new Uint8Array(4096);
-
-  add(inode: number, directory: number, type: number): void {
-    if (this.count === this.inode.length) {
-      this.inode = doubled(this.inode);
-      this.directory = doubled(this.directory);
-      this.type = doubled(this.type);
-    }
-    this.inode[this.count] = inode;
-    this.directory[this.count] = directory;
-    this.type[this.count++] = type;
-  }
-}
-
 /** `logical` is the number of the directory block, -1 for the short form. */
 export type DirectoryProblem = (directory: number, logical: number, code: string, message: string) => void;
 
@@ -69,7 +48,6 @@ export class DirectoryParser {
   private readonly builder: FileTableBuilder;
   private readonly geometry: Geometry;
   private readonly problem: DirectoryProblem;
-  private readonly cleanName = new Uint8Array(256);
 
   constructor(builder: FileTableBuilder, geometry: Geometry, problem: DirectoryProblem) {
     this.builder = builder;
@@ -210,20 +188,8 @@ export class DirectoryParser {
     length: number,
   ): void {
     this.entries.add(inode, directory, type);
-    let isClean = true;
-    for (let i = start; i < start + length; i++) {
-      const byte = bytes[i]!;
-      if (byte === SLASH || byte === 0) isClean = false;
+    if (!addName(this.builder, bytes, start, length)) {
+      this.problem(directory, logical, 'XFS_DIRENT_NAME', "a name holds '/' or NUL, shown as '?'");
     }
-    if (isClean) {
-      this.builder.add(-1, bytes, start, start + length);
-      return;
-    }
-    for (let i = 0; i < length; i++) {
-      const byte = bytes[start + i]!;
-      this.cleanName[i] = byte === SLASH || byte === 0 ? QUESTION_MARK : byte;
-    }
-    this.builder.add(-1, this.cleanName, 0, length);
-    this.problem(directory, logical, 'XFS_DIRENT_NAME', "a name holds '/' or NUL, shown as '?'");
   }
 }
