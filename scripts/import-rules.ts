@@ -23,6 +23,7 @@ const LAYERS: readonly { path: string; peers?: true; packages: readonly string[]
   { path: 'templates', packages: ['yaml', 'web-tree-sitter'] },
   { path: 'optimize', packages: ['tar-stream'] },
   { path: 'budgets', packages: ['zod'] },
+  { path: 'packer', packages: [] },
   { path: 'config', packages: ['zod', 'yaml'] },
   { path: 'reporters/html/app', packages: ['d3-hierarchy'] },
   { path: 'reporters', packages: ['cli-table3', 'string-width'] },
@@ -35,7 +36,15 @@ const LAYERS: readonly { path: string; peers?: true; packages: readonly string[]
 /** Drivers of different kinds do not know each other either: the host brings them together. */
 const STRANGERS = ['disk/containers', 'disk/formats', 'disk/volumes', 'disk/filesystems', 'packages'];
 /** Inspection takes drivers as arguments, so it imports none. */
-const NO_DRIVERS = ['inspect', 'analyzers', 'reporters/html/app', 'reporters', 'manifests', 'budgets'];
+const NO_DRIVERS = [
+  'inspect',
+  'analyzers',
+  'reporters/html/app',
+  'reporters',
+  'manifests',
+  'budgets',
+  'packer',
+];
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', 'src');
 const IMPORT =

@@ -9,10 +9,21 @@ import { ImgoptError, locateSync, unreadable } from '../core/errors.ts';
 import { formatSize } from '../core/size.ts';
 import { escapeName } from '../core/text.ts';
 import { type FoundFile, findFiles } from '../manifests/packer-files.ts';
-import { describeBuild, type PackerManifest, selectBuild } from '../manifests/packer-manifest.ts';
+import {
+  describeBuild,
+  type PackerBuild,
+  type PackerManifest,
+  selectBuild,
+} from '../manifests/packer-manifest.ts';
 import type { Subject, SubjectOptions } from './subject.ts';
 
-type OpenImage = (path: string, context: RunContext, options: SubjectOptions) => Promise<Subject>;
+export type OpenImage = (path: string, context: RunContext, options: SubjectOptions) => Promise<Subject>;
+
+export interface BuildImage {
+  /** As the manifest names it. */
+  readonly file: FoundFile;
+  readonly subject: Subject;
+}
 
 /** A file that says nothing of being an image: text, firmware variables, something empty. */
 const NO_IMAGE = new Set(['IMGOPT_UNKNOWN_FORMAT', 'IMGOPT_EMPTY']);
@@ -35,6 +46,24 @@ export async function openBuild(
     cwd: process.cwd(),
     artifactFolder: options.artifactFolder,
   });
+  const images = await openImages(build, files, manifestPath, context, options, openImage);
+  return images.map((one) => one.subject);
+}
+
+/**
+ * Those of the files that are images, open. The caller closes them.
+ * @param isPassedOver true for an image that is to count as none: what it consists of is looked at instead
+ * @returns at least one, in the order of the files
+ */
+export async function openImages(
+  build: PackerBuild,
+  files: readonly FoundFile[],
+  manifestPath: string,
+  context: RunContext,
+  options: SubjectOptions,
+  openImage: OpenImage,
+  isPassedOver: (subject: Subject, file: FoundFile) => boolean = () => false,
+): Promise<readonly BuildImage[]> {
   const drivers = options.drivers();
   const opened = new Map<FoundFile, Subject>();
   const taken = new Set<string>();
@@ -53,6 +82,11 @@ export async function openBuild(
         .report('info', 'PACKER_BUILD', `build ${describeBuild(build)}, run ${build.runUuid}`);
       try {
         const subject = await openImage(path, inner, { ...options, drivers: () => drivers });
+        if (isPassedOver(subject, file)) {
+          await subject.close();
+          others.push(file);
+          continue;
+        }
         opened.set(file, subject);
         for (const part of subject.inspection!.disk.files) taken.add(await realpath(part.path));
       } catch (error) {
@@ -77,7 +111,7 @@ export async function openBuild(
   }
   return files.flatMap((file) => {
     const subject = opened.get(file);
-    return subject === undefined ? [] : [withNotes(subject, manifestPath, others)];
+    return subject === undefined ? [] : [{ file, subject: withNotes(subject, manifestPath, others) }];
   });
 }
 
@@ -94,8 +128,8 @@ function withNotes(subject: Subject, where: string, others: readonly FoundFile[]
   return { ...subject, report: { ...subject.report, diagnostics: [...subject.report.diagnostics, note] } };
 }
 
-/** Relative to here when that is shorter. */
-function shortest(path: string): string {
+/** Relative to here where that does not lead out. */
+export function shortest(path: string): string {
   const inside = relative(process.cwd(), path);
   return inside !== '' && !inside.startsWith('..') ? inside : path;
 }

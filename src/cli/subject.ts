@@ -116,7 +116,12 @@ export async function openSubjects(
   return [{ ...manifest, inspection: null, advice: null, close: async () => {} }];
 }
 
-async function openImage(path: string, context: RunContext, options: SubjectOptions): Promise<Subject> {
+/** As `openSubjects`, for what is known to be an image. */
+export async function openImage(
+  path: string,
+  context: RunContext,
+  options: SubjectOptions,
+): Promise<Subject> {
   const [{ inspect }, drivers, { createReport }, { analyzeBooks }, { advise, assertRules }] =
     await Promise.all([
       import('../inspect/inspect.ts'),

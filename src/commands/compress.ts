@@ -10,6 +10,7 @@ import {
   compressFile,
   SUFFIX_OF,
 } from '../compressors/compress-file.ts';
+import { checksumLine } from '../core/checksum-line.ts';
 import { EXIT, usage } from '../core/errors.ts';
 import { formatShare, formatSize } from '../core/size.ts';
 import { escapeName } from '../core/text.ts';
@@ -141,10 +142,4 @@ function summaryOf(result: CompressFileResult): string {
     `${result.input}: ${formatSize(bytesIn)} to ${formatSize(bytesOut)} (${formatShare(bytesOut, bytesIn)}) in ` +
       `${result.output}, ${result.algorithm} level ${result.level}, ${seconds.toFixed(1)} s${rate}${more}`,
   );
-}
-
-/** As sha256sum prints it: a name with a backslash or line break is escaped, and the line says so. */
-export function checksumLine(sha256: string, name: string): string {
-  const escaped = name.replaceAll('\\', '\\\\').replaceAll('\n', '\\n').replaceAll('\r', '\\r');
-  return `${escaped === name ? '' : '\\'}${sha256}  ${escaped}\n`;
 }

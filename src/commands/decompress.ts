@@ -7,10 +7,10 @@ import { assertStreams, ClosedPipe, standardInput, standardOutput } from '../cli
 import { type DecompressSummary, decompressFile } from '../compressors/decompress-file.ts';
 import { nameWithoutSuffix } from '../compressors/detect.ts';
 import { type HostInput, openHostInput, streamInput } from '../compressors/host-input.ts';
+import { checksumLine } from '../core/checksum-line.ts';
 import { EXIT, usage } from '../core/errors.ts';
 import { formatShare, formatSize, parseSize } from '../core/size.ts';
 import { escapeName } from '../core/text.ts';
-import { checksumLine } from './compress.ts';
 
 export interface DecompressResult extends DecompressSummary {
   readonly input: string;

@@ -219,3 +219,6 @@ export const MAX_BASELINE_BYTES = 16 * MiB;
 
 /** A history file: 5 KiB a build, so years of builds. */
 export const MAX_HISTORY_BYTES = 64 * MiB;
+
+/** A file that could be a Packer template, when one is looked for: real ones are under 100 KiB. */
+export const MAX_TEMPLATE_PROBE_BYTES = 4 * MiB;
