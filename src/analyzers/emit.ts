@@ -133,7 +133,8 @@ function shellScript(
     lines.push(...step.commands);
   }
   lines.push('', '# What was deleted still lies in unused blocks: tell the disk.');
-  lines.push('if command -v fstrim >/dev/null 2>&1; then fstrim -a || true; fi', '');
+  // busybox' fstrim knows one mount point at a time.
+  lines.push('if command -v fstrim >/dev/null 2>&1; then fstrim -a 2>/dev/null || fstrim / || true; fi', '');
   return lines.join('\n');
 }
 

@@ -13,6 +13,7 @@ import { decodeUtf8 } from '../core/text.ts';
 /** Longer extensions are nobody's. */
 const MAX_EXTENSION = 12;
 const DOT = 0x2e;
+const TILDE = 0x7e;
 /** Whose files are the distribution's; what languages' installers own is software that came beside it. */
 const SYSTEM_MANAGERS = new Set(['dpkg', 'rpm', 'apk', 'pacman']);
 
@@ -140,8 +141,9 @@ export class InspectedFiles implements GuestFiles {
           const last = name.length - 1;
           let dot = last;
           while (dot > 0 && last - dot <= MAX_EXTENSION && name[dot] !== DOT) dot--;
-          if (dot > 0 && name[dot] === DOT) add(extensions, latin1(name, dot + 1), entry);
-          else if (last > 0 && name[last] === 0x7e) add(extensions, '~', entry); // an editor's backup
+          // An editor's backup, whatever the name that it is one of.
+          if (last > 0 && name[last] === TILDE) add(extensions, '~', entry);
+          else if (dot > 0 && name[dot] === DOT) add(extensions, latin1(name, dot + 1), entry);
         }
       }
     }

@@ -7,6 +7,7 @@ import type { Safety } from '../core/contracts/report.ts';
 import type { Finding, GuestFiles, RemovalRule, RuleFamily, RuleInput } from '../core/contracts/rule.ts';
 import { FILE_TYPE } from '../core/file-table.ts';
 import { escapeName } from '../core/text.ts';
+import { shellQuote } from './remove-packages.ts';
 
 export interface Place {
   readonly patterns: readonly string[];
@@ -85,4 +86,50 @@ export function evidenceOf(
   if (largest < 0) return `${entries.length} empty director${entries.length === 1 ? 'y' : 'ies'}`;
   const name = escapeName(files.pathOf(largest));
   return count === 1 ? name : `${count} files, the largest ${name}`;
+}
+
+/**
+ * A command that empties directories, whether they are there or not, without leaving their filesystem: what is
+ * mounted inside stays. POSIX has no -delete, and busybox' find is built without it.
+ */
+export function emptyCommand(places: string): string {
+  return (
+    `find ${places} -xdev -mindepth 1 ! -type d -exec rm -f {} + 2>/dev/null || true; ` +
+    `find ${places} -xdev -mindepth 1 -depth -type d -exec rmdir {} + 2>/dev/null || true`
+  );
+}
+
+/** No package of the distribution owns a file of the directory. */
+export function isUnowned(files: GuestFiles, directory: number): boolean {
+  return (
+    files.isDirectory(directory) &&
+    files.tree(directory).every((entry) => files.isDirectory(entry) || files.ownerOf(entry) < 0)
+  );
+}
+
+/** Where the filesystems that hold these entries are mounted, as arguments of `find … -xdev`. */
+export function mountPointsOf(
+  { filesystems, filesystemOf }: RuleInput['inspection'],
+  entries: readonly number[],
+): string {
+  const points = entries.map((entry) => filesystems[filesystemOf(entry)]?.mountPoint ?? '/');
+  return [...new Set(points)].sort().map(shellQuote).join(' ');
+}
+
+/** Paths on one command line: far below what a kernel accepts. */
+const PATHS_PER_COMMAND = 100;
+
+/** Commands that remove these files and directories. */
+export function removeAll(paths: readonly string[]): string[] {
+  const sorted = [...paths].sort();
+  const commands: string[] = [];
+  for (let at = 0; at < sorted.length; at += PATHS_PER_COMMAND) {
+    commands.push(
+      `rm -rf ${sorted
+        .slice(at, at + PATHS_PER_COMMAND)
+        .map(shellQuote)
+        .join(' ')}`,
+    );
+  }
+  return commands;
 }

@@ -3,28 +3,12 @@
  * that `--emit shell` writes runs in it, and the bytes that this frees are counted by ext4 itself.
  * Needs root (chroot) and the network, or IMGOPT_DEBIAN_TREE: a Debian root folder that is copied first.
  */
-import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type Advice, advise } from '../../src/analyzers/advise.ts';
-import { analyzeBooks } from '../../src/analyzers/books.ts';
-import { chosen, emit } from '../../src/analyzers/emit.ts';
-import { DiagnosticLog, RunContext } from '../../src/core/context.ts';
-import type { Package } from '../../src/core/contracts/package.ts';
-import type { Safety } from '../../src/core/contracts/report.ts';
-import { inspect } from '../../src/inspect/inspect.ts';
-import { createRegistry } from '../../src/registry.ts';
+import { applyScript, run, withoutTrimming } from '../support/guest-root.ts';
 import { describeWithTools } from '../support/tools.ts';
-
-const run = (command: string, ...args: string[]): string =>
-  execFileSync(command, args, {
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'pipe'],
-    maxBuffer: 1 << 28,
-    env: { ...process.env, LC_ALL: 'C', TMPDIR: '/tmp', PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
-  });
 
 const INCLUDE =
   'build-essential,python3,python3-pip,git,vim,vim-tiny,openssh-server,man-db,reportbug,locales';
@@ -90,14 +74,7 @@ function spoil(tree: string): void {
   run('chroot', tree, 'apt-mark', 'auto', 'imgopt-library');
 }
 
-interface Image {
-  readonly advice: Advice;
-  readonly packages: readonly Package[];
-  /** Bytes that ext4 counts as used. */
-  readonly used: number;
-}
-
-describeWithTools(['mke2fs', 'dumpe2fs', 'chroot', 'shellcheck'], 'predictions', () => {
+describeWithTools(['mke2fs', 'dumpe2fs', 'chroot', 'shellcheck'], 'predictions: Debian', () => {
   const folder = mkdtempSync(join(tmpdir(), 'imgopt-predictions-'));
   const tree = join(folder, 'tree');
 
@@ -105,45 +82,10 @@ describeWithTools(['mke2fs', 'dumpe2fs', 'chroot', 'shellcheck'], 'predictions',
     const source = process.env.IMGOPT_DEBIAN_TREE;
     if (source !== undefined && existsSync(source)) run('cp', '-a', source, tree);
     else run('mmdebstrap', '--variant=apt', `--include=${INCLUDE}`, 'bookworm', tree);
+    withoutTrimming(tree);
     spoil(tree);
   }, 1_800_000);
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-  async function imageOf(): Promise<Image> {
-    const path = join(folder, 'root.ext4');
-    rmSync(path, { force: true });
-    run('mke2fs', '-q', '-F', '-t', 'ext4', '-d', tree, path, '4G');
-    const fields = run('dumpe2fs', '-h', path);
-    const field = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(fields)![1]);
-    const inspection = await inspect(path, new RunContext({ log: new DiagnosticLog() }), {
-      drivers: createRegistry(),
-    });
-    try {
-      const advice = await advise(inspection, { books: await analyzeBooks(inspection, undefined) });
-      const used = (field('Block count') - field('Free blocks')) * field('Block size');
-      return { advice, packages: inspection.packages, used };
-    } finally {
-      await inspection.close();
-    }
-  }
-
-  async function apply(safety: Safety): Promise<{ predicted: number; freed: number; rules: string[] }> {
-    const before = await imageOf();
-    const { resolved } = before.advice;
-    const script = emit('shell', resolved, before.packages, { safety, artifact: 'root.ext4', version: '0' });
-    writeFileSync(join(tree, 'imgopt.sh'), script);
-    run('shellcheck', join(tree, 'imgopt.sh'));
-    run('chroot', tree, 'sh', '/imgopt.sh');
-    run('chroot', tree, 'sh', '/imgopt.sh'); // twice does no harm
-    rmSync(join(tree, 'imgopt.sh'));
-    const after = await imageOf();
-    const steps = chosen(resolved, safety);
-    return {
-      predicted: steps.reduce((sum, { suggestion }) => sum + suggestion.reclaimable, 0),
-      freed: before.used - after.used,
-      rules: steps.map(({ suggestion }) => suggestion.rule),
-    };
-  }
 
   function expectSound(): void {
     expect(run('chroot', tree, 'dpkg', '--audit')).toBe('');
@@ -158,10 +100,8 @@ describeWithTools(['mke2fs', 'dumpe2fs', 'chroot', 'shellcheck'], 'predictions',
 
   for (const safety of ['safe', 'review', 'risky'] as const) {
     it(`frees what it says, at safety ${safety}`, async () => {
-      const { predicted, freed, rules } = await apply(safety);
-      console.log(
-        `${safety}: predicted ${predicted}, freed ${freed}, ratio ${(freed / predicted).toFixed(4)}; ${rules.join(' ')}`,
-      );
+      const { predicted, freed, text } = await applyScript(tree, folder, '4G', safety);
+      console.log(text);
       expect(Math.abs(freed - predicted)).toBeLessThan(predicted * 0.05);
       expectSound();
     });

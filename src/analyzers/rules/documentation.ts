@@ -38,8 +38,9 @@ export const documentation: RemovalRule = {
         entries,
         paths: ['/usr/share/doc'],
         commands: [
-          "find /usr/share/doc -mindepth 1 -type f ! -iname 'copyright*' ! -iname 'licen[cs]e*' ! -iname 'copying*' ! -iname 'notice*' -delete",
-          'find /usr/share/doc -mindepth 1 -type d -empty -delete',
+          "find /usr/share/doc -mindepth 1 -type f ! -iname 'copyright*' ! -iname 'licen[cs]e*' ! -iname 'copying*' ! -iname 'notice*' -exec rm -f {} +",
+          // Only empty ones go; the others say no.
+          'find /usr/share/doc -mindepth 1 -depth -type d -exec rmdir {} + 2>/dev/null || true',
         ],
         reason: `nobody reads them on a started machine; copyright files stay (${evidenceOf(files, inspection.table, entries)})`,
       },

@@ -1,6 +1,6 @@
 /** XDG Base Directory Specification: $XDG_CACHE_HOME holds non-essential data. */
 import type { RemovalRule } from '../../core/contracts/rule.ts';
-import { pathRule } from '../path-rule.ts';
+import { emptyCommand, pathRule } from '../path-rule.ts';
 
 export const homeCaches: RemovalRule = pathRule({
   id: 'home-caches',
@@ -12,7 +12,7 @@ export const homeCaches: RemovalRule = pathRule({
   places: [
     {
       patterns: ['~/.cache/*'],
-      command: 'find /root/.cache /home/*/.cache -mindepth 1 -delete 2>/dev/null || true',
+      command: emptyCommand('/root/.cache /home/*/.cache'),
     },
     { patterns: ['~/.thumbnails'], command: 'rm -rf /root/.thumbnails /home/*/.thumbnails' },
   ],

@@ -11,6 +11,10 @@ function languageOf(locale: string): string {
 /** What is no language: files of gettext, and charsets. */
 const NOT_LANGUAGES = /^(?:locale\.alias|C|POSIX|l10n|currency|all_languages|kf5_all_languages)/;
 
+/** Languages as find tells them: two or three letters, and what a territory, charset or modifier begins. */
+const LANGUAGE_NAMES =
+  "\\( -name '[a-z][a-z]' -o -name '[a-z][a-z][a-z]' -o -name '[a-z][a-z][_@.]*' -o -name '[a-z][a-z][a-z][_@.]*' \\)";
+
 export const locales: RemovalRule = {
   id: 'locales',
   title: 'Translations into other languages',
@@ -52,8 +56,7 @@ export const locales: RemovalRule = {
         entries,
         paths: ['/usr/share/locale', '/usr/share/man'].filter((path) => files.resolve(path) >= 0),
         commands: [
-          `for folder in /usr/share/locale /usr/share/locale-langpack; do if [ -d "$folder" ]; then find "$folder" -mindepth 1 -maxdepth 1 -type d -name '[a-z][a-z]*' ${spared} ! -name 'all_languages*' ! -name 'currency*' ! -name 'l10n*' -regextype posix-extended -regex '.*/[a-z]{2,3}([_@.].*)?' -exec rm -rf {} +; fi; done`,
-          `if [ -d /usr/share/man ]; then find /usr/share/man -mindepth 1 -maxdepth 1 -type d ! -name 'man[0-9a-z]' ${spared} -regextype posix-extended -regex '.*/[a-z]{2,3}([_@.].*)?' -exec rm -rf {} +; fi`,
+          `for folder in /usr/share/locale /usr/share/locale-langpack /usr/share/man; do if [ -d "$folder" ]; then find "$folder" -mindepth 1 -maxdepth 1 -type d ${LANGUAGE_NAMES} ! -name 'all_languages*' ${spared} -exec rm -rf {} +; fi; done`,
         ],
         reason: `the wanted languages are ${kept.join(', ')} (${evidenceOf(files, inspection.table, entries)})`,
       },

@@ -1,6 +1,6 @@
 /** An image that was built cleanly has none. */
 import type { RemovalRule } from '../../core/contracts/rule.ts';
-import { pathRule } from '../path-rule.ts';
+import { emptyCommand, pathRule } from '../path-rule.ts';
 
 export const lostAndFound: RemovalRule = pathRule({
   id: 'lost-and-found',
@@ -12,8 +12,7 @@ export const lostAndFound: RemovalRule = pathRule({
   places: [
     {
       patterns: ['/lost+found/*', '/boot/lost+found/*', '/home/lost+found/*', '/var/lost+found/*'],
-      command:
-        'find /lost+found /boot/lost+found /home/lost+found /var/lost+found -mindepth 1 -delete 2>/dev/null || true',
+      command: emptyCommand('/lost+found /boot/lost+found /home/lost+found /var/lost+found'),
     },
   ],
 });

@@ -1,6 +1,6 @@
 /** Python's compiled modules: written again by whoever may write there, at the price of a slower first import. */
 import type { RemovalRule } from '../../core/contracts/rule.ts';
-import { evidenceOf } from '../path-rule.ts';
+import { evidenceOf, isUnowned, mountPointsOf, removeAll } from '../path-rule.ts';
 
 export const pythonBytecode: RemovalRule = {
   id: 'python-bytecode',
@@ -10,19 +10,21 @@ export const pythonBytecode: RemovalRule = {
   description:
     '__pycache__ directories whose files no package owns: Python compiles again, each time where it may not write.',
   evaluate({ files, inspection }) {
-    const entries = files
-      .directoriesNamed('__pycache__')
-      .map((directory) => files.tree(directory))
-      .filter((tree) => tree.every((entry) => files.isDirectory(entry) || files.ownerOf(entry) < 0))
-      .flat();
+    const all = files.directoriesNamed('__pycache__');
+    const free = all.filter((directory) => isUnowned(files, directory));
+    const entries = free.flatMap((directory) => files.tree(directory));
     if (entries.length === 0) return [];
     return [
       {
         entries,
         paths: ['**/__pycache__'],
-        commands: [
-          'find / -xdev \\( -path /proc -o -path /sys -o -path /dev -o -path /run \\) -prune -o -type d -name __pycache__ -prune -exec rm -rf {} +',
-        ],
+        // rpm's packages own their bytecode: then only the others' directories, one by one.
+        commands:
+          free.length === all.length
+            ? [
+                `find ${mountPointsOf(inspection, free)} -xdev -type d -name __pycache__ -prune -exec rm -rf {} +`,
+              ]
+            : removeAll(free.map((directory) => files.pathOf(directory))),
         reason: `compiled again at the first import, which is slower then (${evidenceOf(files, inspection.table, entries)})`,
       },
     ];

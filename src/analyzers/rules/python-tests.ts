@@ -1,6 +1,6 @@
 /** Tests inside installed Python packages, and the demonstrations of a Python that was built from source. */
 import type { RemovalRule } from '../../core/contracts/rule.ts';
-import { evidenceOf } from '../path-rule.ts';
+import { evidenceOf, isUnowned, removeAll } from '../path-rule.ts';
 
 /** What nothing but CPython's own developers and IDLE's users load. */
 const STANDARD = new Set(['test', 'idlelib', 'turtledemo']);
@@ -15,27 +15,17 @@ export const pythonTests: RemovalRule = {
     'test and tests directories of packages in site-packages, and test, idlelib and turtledemo of a Python in ' +
     '/usr/local, as far as no package of the distribution owns them.',
   evaluate({ files, inspection }) {
-    const isFree = (directory: number): boolean =>
-      files.isDirectory(directory) &&
-      files.tree(directory).every((entry) => files.isDirectory(entry) || files.ownerOf(entry) < 0);
     const found: number[] = [];
-    const commands = new Set<string>();
     for (const folder of files.directoriesNamed('site-packages')) {
       for (const tests of files.children(folder).flatMap((one) => files.children(one))) {
-        if (!/^tests?$/.test(files.name(tests)) || !isFree(tests)) continue;
+        if (!/^tests?$/.test(files.name(tests)) || !isUnowned(files, tests)) continue;
         found.push(tests);
-        commands.add(
-          "find / -xdev -type d -regextype posix-extended -regex '.*/site-packages/[^/]+/tests?' -prune -exec rm -rf {} +",
-        );
       }
       const library = inspection.table.parent[folder]!;
       if (!FROM_SOURCE.test(files.pathOf(library))) continue;
       for (const one of files.children(library)) {
-        if (!STANDARD.has(files.name(one)) || !isFree(one)) continue;
+        if (!STANDARD.has(files.name(one)) || !isUnowned(files, one)) continue;
         found.push(one);
-        commands.add(
-          'rm -rf /usr/local/lib/python3*/test /usr/local/lib/python3*/idlelib /usr/local/lib/python3*/turtledemo',
-        );
       }
     }
     const entries = found.flatMap((entry) => files.tree(entry));
@@ -44,7 +34,7 @@ export const pythonTests: RemovalRule = {
       {
         entries,
         paths: found.slice(0, 20).map((entry) => files.pathOf(entry)),
-        commands: [...commands],
+        commands: removeAll(found.map((entry) => files.pathOf(entry))),
         reason: `few programs import their tests, but some do (${evidenceOf(files, inspection.table, entries)})`,
       },
     ];

@@ -4,6 +4,9 @@ import { evidenceOf } from '../path-rule.ts';
 
 const ROTATED = /\.(?:gz|xz|bz2|zst|old|[0-9])$|-\d{8}$/;
 
+/** The same for find, whose regular expressions are GNU's own. */
+const NAMES = ['*.gz', '*.xz', '*.bz2', '*.zst', '*.old', '*.[0-9]', `*-${'[0-9]'.repeat(8)}`];
+
 /** `syslog.1`, `dpkg.log.2.gz`, `messages-20240101`. */
 export function isRotated(name: string): boolean {
   return ROTATED.test(name);
@@ -26,7 +29,7 @@ export const rotatedLogs: RemovalRule = {
         entries,
         paths: ['/var/log'],
         commands: [
-          "find /var/log -xdev -type f -regextype posix-extended -regex '.*(\\.(gz|xz|bz2|zst|old|[0-9])|-[0-9]{8})' -delete",
+          `find /var/log -xdev -type f \\( ${NAMES.map((name) => `-name '${name}'`).join(' -o ')} \\) -exec rm -f {} +`,
         ],
         reason: `set aside by log rotation during the build (${evidenceOf(files, inspection.table, entries)})`,
       },

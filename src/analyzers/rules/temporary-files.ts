@@ -1,6 +1,6 @@
 /** Last of all: provisioners work here. */
 import type { RemovalRule } from '../../core/contracts/rule.ts';
-import { pathRule } from '../path-rule.ts';
+import { emptyCommand, pathRule } from '../path-rule.ts';
 
 export const temporaryFiles: RemovalRule = pathRule({
   id: 'temporary-files',
@@ -9,5 +9,5 @@ export const temporaryFiles: RemovalRule = pathRule({
   family: 'temporary files',
   description: '/tmp and /var/tmp: nothing may rely on it after a reboot.',
   why: 'nothing may rely on them after a reboot',
-  places: [{ patterns: ['/tmp/*', '/var/tmp/*'], command: 'find /tmp /var/tmp -xdev -mindepth 1 -delete' }],
+  places: [{ patterns: ['/tmp/*', '/var/tmp/*'], command: emptyCommand('/tmp /var/tmp') }],
 });

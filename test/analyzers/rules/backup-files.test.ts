@@ -8,13 +8,14 @@ it('finds what upgrades and editors set aside', async () => {
     {
       '/etc/ssh/sshd_config.dpkg-old': 3000,
       '/etc/passwd~': 2000,
+      '/etc/nginx/site.conf~': 700,
       '/root/x.conf.bak': 500,
       '/etc/nginx/nginx.conf.rpmsave': 900,
     },
     [],
   );
   expect(more).toEqual([]);
-  expect(found!.reclaimable).toBe(blocks(3000, 2000, 500, 900));
+  expect(found!.reclaimable).toBe(blocks(3000, 2000, 700, 500, 900));
 });
 
 it('leaves packages’ files and data alone', async () => {
