@@ -8,6 +8,12 @@ import type { Inspection } from '../core/contracts/inspection.ts';
 import type { GuestBoot, GuestFiles } from '../core/contracts/rule.ts';
 import { ownershipOf } from './ownership.ts';
 
+/** A table entry and what taking it frees. */
+export interface Taken {
+  readonly entry: number;
+  readonly bytes: number;
+}
+
 const PYTHON_CACHE = '__pycache__';
 
 export class Claims {
@@ -16,6 +22,8 @@ export class Claims {
   private readonly boot: GuestBoot;
   private readonly claimed: Uint8Array;
   private readonly guarded: Uint8Array;
+  /** Everything that was taken so far, in order. */
+  readonly taken: Taken[] = [];
   private readonly linksLeft = new Map<number, number>();
   private owners: Uint16Array | undefined;
   private info: Map<string, number[]> | undefined;
@@ -57,12 +65,15 @@ export class Claims {
       position++;
       if (this.claimed[entry] === 1 || guarded?.[entry] === 1 || table.parent[entry]! < 0) continue;
       this.claimed[entry] = 1;
-      if (table.isDirectory(entry)) {
-        bytes += table.allocated[entry]!;
-        continue;
-      }
-      files++;
-      bytes += freed === undefined ? this.unlinked(entry) : freed[position]!;
+      const isDirectory = table.isDirectory(entry);
+      const frees = isDirectory
+        ? table.allocated[entry]!
+        : freed === undefined
+          ? this.unlinked(entry)
+          : freed[position]!;
+      this.taken.push({ entry, bytes: frees });
+      bytes += frees;
+      if (!isDirectory) files++;
     }
     return { bytes, files };
   }

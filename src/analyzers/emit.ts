@@ -18,7 +18,7 @@ export const EMIT_KINDS = ['shell', 'packer', 'ansible'] as const;
 export type EmitKind = (typeof EMIT_KINDS)[number];
 
 /** What a script needs of a suggestion. */
-export type Step = Omit<Resolved, 'rule' | 'finding'>;
+export type Step = Omit<Resolved, 'rule' | 'finding' | 'taken'>;
 
 export interface EmitOptions {
   /** Up to and including it. */

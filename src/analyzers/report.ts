@@ -2,7 +2,13 @@
 import { DiagnosticLog } from '../core/context.ts';
 import type { Diagnostic } from '../core/contracts/context.ts';
 import type { Inspection } from '../core/contracts/inspection.ts';
-import type { HygieneSection, MeasuredBooks, MeasuredReport, Suggestion } from '../core/contracts/report.ts';
+import type {
+  HygieneSection,
+  MeasuredBooks,
+  MeasuredReport,
+  PredictionSection,
+  Suggestion,
+} from '../core/contracts/report.ts';
 import { analyzeArtifact } from './artifact.ts';
 import { analyzeBooks } from './books.ts';
 import { analyzeDiagnostics } from './diagnostics.ts';
@@ -29,6 +35,7 @@ export interface ReportOptions {
   /** When they were worked out already. */
   readonly books?: MeasuredBooks;
   readonly hygiene?: readonly HygieneSection[];
+  readonly prediction?: PredictionSection | undefined;
 }
 
 /** The report of an inspection. The same artifact and options give the same report. */
@@ -50,6 +57,7 @@ export async function createReport(inspection: Inspection, options: ReportOption
     directories: analyzeDirectories(inspection, top),
     suggestions,
     hygiene: options.hygiene ?? [],
+    ...(options.prediction === undefined ? {} : { prediction: options.prediction }),
     diagnostics: analyzeDiagnostics([...(options.diagnostics ?? inspection.diagnostics), ...late.list()]),
   };
 }

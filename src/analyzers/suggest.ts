@@ -22,7 +22,7 @@ import type {
 import { compareText } from '../core/text.ts';
 import { aptKeepsSuggested, aptNeverRemoves } from './apt.ts';
 import { neededForBoot, readBoot } from './boot.ts';
-import { Claims } from './claims.ts';
+import { Claims, type Taken } from './claims.ts';
 import { FAMILIES, SAFETIES } from './families.ts';
 import { DependencyGraph } from './graph.ts';
 import { InspectedFiles } from './guest-files.ts';
@@ -49,6 +49,8 @@ export interface Resolved {
   /** What it came from. */
   readonly rule: RemovalRule;
   readonly finding: Finding;
+  /** Table entries that go, and what each frees. */
+  readonly taken: readonly Taken[];
 }
 
 export const NO_OPTIONS: RuleOptions = { platform: null, off: [], levels: {}, parameters: {} };
@@ -143,6 +145,7 @@ function resolve(
   taken: number,
 ): Resolved | undefined {
   const { packages } = run.inspection;
+  const before = claims.taken.length;
   let bytes = finding.bytes ?? 0;
   if (finding.share !== undefined && run.books !== null) {
     const live = run.books.files.bytes + run.books.metadata.bytes;
@@ -187,6 +190,7 @@ function resolve(
     commands: finding.commands,
     rule,
     finding,
+    taken: claims.taken.slice(before),
   };
 }
 

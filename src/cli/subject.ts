@@ -11,9 +11,9 @@ import type { Advice } from '../analyzers/advise.ts';
 import type { RunContext } from '../core/context.ts';
 import type { Inspection } from '../core/contracts/inspection.ts';
 import type { Drivers } from '../core/contracts/registry.ts';
-import type { Report } from '../core/contracts/report.ts';
+import type { PredictionSection, Report } from '../core/contracts/report.ts';
 import type { RuleOptions } from '../core/contracts/rule.ts';
-import { usage } from '../core/errors.ts';
+import { isArtifactError, usage } from '../core/errors.ts';
 import { escapeName } from '../core/text.ts';
 import type { BuildChoice } from '../manifests/packer-manifest.ts';
 
@@ -155,8 +155,10 @@ export async function openImage(
       ...(rules === undefined ? {} : { rules }),
       ...(whatIf === undefined ? {} : { whatIf }),
     });
+    const prediction = whatIf === undefined ? undefined : await predict(inspection, advice, context);
     const report = await createReport(inspection, {
       books,
+      prediction,
       suggestions: advice.resolved.map(({ suggestion }) => suggestion),
       hygiene: advice.hygiene,
       version: options.version,
@@ -168,6 +170,29 @@ export async function openImage(
   } catch (error) {
     await inspection.close();
     throw error;
+  }
+}
+
+/** What is left, in the format and with the compression that optimize would choose for qcow2. */
+async function predict(
+  inspection: Inspection,
+  advice: Advice,
+  context: RunContext,
+): Promise<PredictionSection | undefined> {
+  const [{ predictAfter }, { BUILT_IN_WRITERS }] = await Promise.all([
+    import('../optimize/after-removal.ts'),
+    import('../writers.ts'),
+  ]);
+  const { units } = BUILT_IN_WRITERS.find(({ format }) => format === 'qcow2')!;
+  const taken = advice.resolved.flatMap((one) => one.taken);
+  try {
+    return await predictAfter(inspection, taken, units!({ compression: 'zstd', details: {} }), context);
+  } catch (error) {
+    if (!isArtifactError(error)) throw error;
+    context
+      .at(inspection.artifact.path)
+      .report('warning', 'NO_PREDICTION', `its size afterwards cannot be told: ${error.message}`);
+    return undefined;
   }
 }
 

@@ -85,7 +85,8 @@ export default class Analyze extends BaseCommand {
       multipleNonGreedy: true,
     }),
     'what-if': Flags.string({
-      summary: 'Suggest just this (rules, packages or paths, by commas) and tell what goes with it.',
+      summary:
+        'Suggest just this (rules, packages or paths, by commas): what goes with it, and the size afterwards.',
       helpValue: 'LIST',
     }),
     profile: Flags.option({

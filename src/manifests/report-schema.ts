@@ -162,6 +162,14 @@ const hygiene = z.object({
   reason: z.string(),
 });
 
+const predictedSize = z.object({ uncompressed: bytes, compressed: bytes });
+
+const prediction = z
+  .object({ before: predictedSize, after: predictedSize, error: bytes, sampled: count })
+  .describe(
+    'Size of an optimized qcow2 image, uncompressed by its map and compressed by samples; --what-if.',
+  );
+
 const diagnostic = z.object({
   code: z.string().regex(/^IMGOPT_[A-Z0-9_]+$/),
   severity: z.enum(['info', 'warning', 'error']),
@@ -185,6 +193,7 @@ export const reportSchema = z
     directories: z.array(directory).describe('Directories that hold most beyond each other; --top.'),
     suggestions: z.array(suggestion).describe('What could be removed; no byte is counted twice.'),
     hygiene: z.array(hygiene).default([]).describe('What should not be published; --profile publish.'),
+    prediction: prediction.optional(),
     diagnostics: z.array(diagnostic),
   })
   .describe(

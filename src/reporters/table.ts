@@ -402,11 +402,19 @@ function suggestionsSection(page: Page): string {
     rest === 0
       ? ''
       : `${style.dim(`${count(rest)} smaller ${rest === 1 ? 'one is' : 'ones are'} not shown (--top 0 shows all)`)}\n`;
+  const { prediction } = report;
+  const sizes =
+    prediction === undefined
+      ? ''
+      : `${wrap(
+          `Optimized afterwards (qcow2): ${formatSize(prediction.after.uncompressed)} uncompressed, ≈ ${formatSize(prediction.after.compressed)} ± ${formatSize(prediction.error)} with zstd; as it is now ${formatSize(prediction.before.uncompressed)} and ≈ ${formatSize(prediction.before.compressed)}`,
+          width,
+        )}\n`;
   const inGuest = report.suggestions.some((one) => one.needsUnusedDropped && one.commands.length > 0);
   const advice = inGuest
     ? `${style.dim(wrap('--emit shell|packer|ansible --safety review writes what removes them; the image shrinks once unused blocks are dropped (fstrim in the build, imgopt optimize after it)', width))}\n`
     : '';
-  return `${title(page, 'What could be removed', sums.join(', '))}${table}\n${smaller}${advice}`;
+  return `${title(page, 'What could be removed', sums.join(', '))}${table}\n${smaller}${sizes}${advice}`;
 }
 
 function hygieneSection(page: Page): string {

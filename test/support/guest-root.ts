@@ -46,6 +46,8 @@ export function copyProgram(tree: string, program: string): void {
   const libraries = [...stdout.matchAll(/(?:=> |^\s+)(\/\S+) \(0x/gm)].map((match) => match[1]!);
   for (const file of [path, ...libraries]) {
     mkdirSync(dirname(join(tree, file)), { recursive: true });
+    // A link of busybox' would be followed, to the host's own.
+    rmSync(join(tree, file), { force: true });
     copyFileSync(file, join(tree, file));
   }
 }
