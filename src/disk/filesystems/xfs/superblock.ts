@@ -29,6 +29,10 @@ import {
   XFS_SB_MAGIC,
 } from './layout.ts';
 
+/** What mkfs.xfs makes of a disk below 4 TiB when it is not told otherwise. */
+const DEFAULT_GROUPS = 4;
+const DEFAULT_BLOCK_SIZES: readonly number[] = [4096, 1024, 65536];
+
 /** The superblock, checked; sizes in bytes, counts in blocks unless named otherwise. */
 export interface Geometry {
   readonly features: FeatureBits;
@@ -92,10 +96,11 @@ function inodeOrNone(bytes: Uint8Array): number[] {
 
 /**
  * Checks and renames a superblock.
- * @param bytes the first MAX_SECTOR_BYTES of the volume, or all of it when it is smaller
+ * @param bytes MAX_SECTOR_BYTES from where it stands, or fewer where the volume ends
+ * @param isBackup one of another group: mkfs.xfs leaves their sb_inprogress set
  * @throws `unsupported` naming a feature or version; `corrupt` naming the field
  */
-export function parseSuperblock(bytes: Uint8Array): Geometry {
+export function parseSuperblock(bytes: Uint8Array, isBackup = false): Geometry {
   const s = superblockRecord.read(bytes);
   if (s.sb_magicnum !== XFS_SB_MAGIC) {
     throw corrupt('XFS_MAGIC', 'does not begin with the magic number XFSB');
@@ -120,7 +125,7 @@ export function parseSuperblock(bytes: Uint8Array): Geometry {
     incompat: hasCrc ? s.sb_features_incompat : 0,
   };
   refuseFeatures(features, s.sb_rblocks, hasCrc);
-  if (s.sb_inprogress !== 0) {
+  if (s.sb_inprogress !== 0 && !isBackup) {
     throw corrupt('XFS_IN_PROGRESS', 'sb_inprogress is set: mkfs.xfs or xfs_copy did not finish', {
       advice: 'make the image again',
     });
@@ -200,6 +205,31 @@ export function parseSuperblock(bytes: Uint8Array): Geometry {
       inodeOrNone,
     ),
   };
+}
+
+/**
+ * Where other copies of the superblock may stand, best first: in the last group and the middle one, the two that
+ * mkfs.xfs tells of the root inode, as a damaged superblock counts groups, then as mkfs.xfs makes four by default.
+ */
+export function backupOffsets(damaged: Uint8Array, size: number): number[] {
+  const s = superblockRecord.fields;
+  const view = viewOf(damaged);
+  const offsets: number[] = [];
+  const add = (groups: number, groupBytes: number): void => {
+    for (const group of [groups - 1, Math.floor(groups / 2)]) {
+      const offset = group * groupBytes;
+      if (group > 0 && offset > 0 && offset + SUPERBLOCK_BYTES <= size) offsets.push(offset);
+    }
+  };
+  if (damaged.length >= SUPERBLOCK_BYTES) {
+    const groupBlocks = s.sb_agblocks.read(view, s.sb_agblocks.offset);
+    const blockSize = s.sb_blocksize.read(view, s.sb_blocksize.offset);
+    add(s.sb_agcount.read(view, s.sb_agcount.offset), groupBlocks * blockSize);
+  }
+  for (const blockSize of DEFAULT_BLOCK_SIZES) {
+    add(DEFAULT_GROUPS, Math.ceil(Math.floor(size / blockSize) / DEFAULT_GROUPS) * blockSize);
+  }
+  return [...new Set(offsets)];
 }
 
 function refuseFeatures(features: FeatureBits, realtimeBlocks: number, hasCrc: boolean): void {

@@ -9,7 +9,7 @@
 import type { Context } from '../../../core/contracts/context.ts';
 import type { Filesystem, FilesystemDriver, FilesystemUsage } from '../../../core/contracts/filesystem.ts';
 import type { BlockSource } from '../../../core/contracts/source.ts';
-import { isArtifactError, locate, unsupported } from '../../../core/errors.ts';
+import { ImgoptError, isArtifactError, locate, unsupported } from '../../../core/errors.ts';
 import type { ExtentSet } from '../../../core/extents.ts';
 import { FileTableBuilder } from '../../../core/file-table.ts';
 import { readBytes } from '../../../sources/read.ts';
@@ -20,7 +20,7 @@ import { INCOMPAT, MAX_SECTOR_BYTES } from './layout.ts';
 import { logProblem } from './log.ts';
 import { metadataExtents } from './metadata.ts';
 import { type ScanFindings, XfsScan } from './scan.ts';
-import { type Geometry, hasIncompat, parseSuperblock, probeSuperblock } from './superblock.ts';
+import { backupOffsets, type Geometry, hasIncompat, parseSuperblock, probeSuperblock } from './superblock.ts';
 import { unusedExtents } from './unused.ts';
 import type { Volume } from './volume.ts';
 
@@ -28,9 +28,11 @@ export const xfsDriver: FilesystemDriver = {
   name: 'xfs',
   probe: probeSuperblock,
   async open(source, context) {
-    const bytes = await readBytes(source, 0, Math.min(source.size, MAX_SECTOR_BYTES));
-    const geometry = await locate('superblock', async () => parseSuperblock(bytes));
-    const reasons = await recoveryReasons(source, geometry, context);
+    const { geometry, isBackup } = await readSuperblock(source, context);
+    // Nobody keeps a copy up to date.
+    const reasons = isBackup
+      ? ['its superblock is damaged']
+      : await recoveryReasons(source, geometry, context);
     if (geometry.blocks * geometry.blockSize > source.size) {
       const claimed = geometry.blocks * geometry.blockSize;
       context.report(
@@ -39,11 +41,40 @@ export const xfsDriver: FilesystemDriver = {
         `the superblock counts ${claimed} bytes, ${source.size} are there`,
       );
     }
-    for (const reason of reasons) context.report('warning', 'XFS_NEEDS_RECOVERY', reason);
+    if (!isBackup) {
+      for (const reason of reasons) context.report('warning', 'XFS_NEEDS_RECOVERY', reason);
+    }
     const groups = await readGroups(source, geometry, context);
     return new XfsFilesystem({ source, context, geometry, groups }, reasons);
   },
 };
+
+async function readSuperblock(
+  source: BlockSource,
+  context: Context,
+): Promise<{ geometry: Geometry; isBackup: boolean }> {
+  const read = (offset: number): Promise<Uint8Array> =>
+    readBytes(source, offset, Math.min(source.size - offset, MAX_SECTOR_BYTES));
+  const bytes = await read(0);
+  try {
+    return { geometry: parseSuperblock(bytes), isBackup: false };
+  } catch (error) {
+    // Only a superblock that contradicts itself is worth looking for another; a missing feature stays missing.
+    if (!(error instanceof ImgoptError) || error.family !== 'corrupt') throw error;
+    for (const offset of backupOffsets(bytes, source.size)) {
+      try {
+        const geometry = parseSuperblock(await read(offset), true);
+        if (offset % (geometry.groupBlocks * geometry.blockSize) !== 0) continue;
+        const message = `${error.message}; the copy at byte ${offset} is used`;
+        context.at('superblock').report('error', error.code.replace(/^IMGOPT_/, ''), message);
+        return { geometry, isBackup: true };
+      } catch (other) {
+        if (!isArtifactError(other)) throw other;
+      }
+    }
+    throw error.within('superblock');
+  }
+}
 
 /** Why the filesystem must not be taken as it stands; empty when it is clean. */
 async function recoveryReasons(source: BlockSource, geometry: Geometry, context: Context): Promise<string[]> {

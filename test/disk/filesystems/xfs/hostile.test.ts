@@ -100,12 +100,25 @@ describe('hostile superblocks', () => {
   ])('%s', async (_name, offset, width, value, code, family) => {
     const bytes = image('v4');
     bytes.writeUIntBE(value, offset, width);
+    bytes.fill(0, bytes.length / 2, bytes.length / 2 + 512); // the copy in the second group, of two
     expect(await failure(() => open(bytes))).toEqual({ code: `IMGOPT_${code}`, family });
   });
 
-  it('does not trust a wrong checksum', async () => {
+  it.each<[string, number]>([
+    ['the label', 110],
+    ['the count of groups', 91],
+  ])('does not trust a wrong checksum, goes on with a copy and drops nothing: %s', async (_name, offset) => {
     const bytes = image('v5');
-    bytes[110]! ^= 1; // the label
+    bytes[offset]! ^= 1;
+    const { filesystem, table, log } = await open(bytes);
+    // The copy does not name the filesystem's own inodes.
+    const codes = log.list().map(({ code, severity }) => `${code} ${severity}`);
+    expect(codes.sort()).toEqual(['IMGOPT_XFS_SUPERBLOCK_CHECKSUM error', 'IMGOPT_XFS_UNATTACHED warning']);
+    expect(table.count).toBe(Object.keys(XFS_IMAGES['v5']!.entries).length);
+    expect(filesystem.state).toBe('needs-recovery');
+    await expect(filesystem.unusedExtents()).rejects.toThrow('its superblock is damaged');
+    // Without the copy there is nothing to go on with.
+    bytes.fill(0, bytes.length / 2, bytes.length / 2 + 512);
     expect(await failure(() => open(bytes))).toEqual({
       code: 'IMGOPT_XFS_SUPERBLOCK_CHECKSUM',
       family: 'corrupt',
@@ -117,6 +130,14 @@ describe('hostile superblocks', () => {
     bytes.writeUInt32BE(bytes.readUInt32BE(216) | 0x40000100, 216);
     seal(bytes, 0, 512, 224);
     await expect(open(bytes)).rejects.toThrow('uses METADIR, FEATURE_I30');
+  });
+
+  it('goes on with the copy of version 4 as well', async () => {
+    const bytes = image('v4');
+    bytes.writeUInt16BE(0, 104); // inode size
+    const { table, log } = await open(bytes);
+    expect(log.list().map(({ code }) => code)).toContain('IMGOPT_XFS_INODE_SIZE');
+    expect(table.count).toBe(Object.keys(XFS_IMAGES['v4']!.entries).length);
   });
 
   it('reads with an unknown read-only feature, but calls nothing unused', async () => {
