@@ -78,7 +78,7 @@ export async function postProcess(request: PostProcessRequest): Promise<PostProc
       ? await openPaths(request, subjectOptions)
       : await openManifest(found, descriptors, request, subjectOptions);
   if (!options.keepInput) {
-    for (const { path } of descriptors) await assertChangeable(path, steps);
+    for (const { path } of descriptors) await assertChangeable(path, steps, options.optimize.format);
   }
   const results: ImageResult[] = [];
   for (const { image } of images) {

@@ -22,11 +22,15 @@ const KNOWN = new Set([
   '.iso',
 ]);
 
+/** Endings of compressed files; the name in front of them is the image's. */
+const COMPRESSED = /\.(?:zst|gz)$/i;
+
 function stemOf(path: string): { readonly stem: string; readonly extension: string } {
-  const extension = extname(path);
+  const name = basename(path).replace(COMPRESSED, '');
+  const extension = extname(name);
   return KNOWN.has(extension.toLowerCase())
-    ? { stem: basename(path, extension), extension }
-    : { stem: basename(path), extension: '' };
+    ? { stem: basename(name, extension), extension }
+    : { stem: name, extension: '' };
 }
 
 /** `out/debian` → `out/debian.optimized.qcow2`; an extension that fits the format stays as it is. */
@@ -39,7 +43,7 @@ export function optimizedPath(path: string, format: string, from: string): strin
 /** Where the small image goes when it takes the place of the other: under its name, as far as the format allows. */
 export function replacedPath(path: string, format: string, from: string): string {
   const { stem, extension } = stemOf(path);
-  if (format === from || extension === '') return path;
+  if (format === from || extension === '') return join(dirname(path), `${stem}${extension}`);
   return join(dirname(path), `${stem}.${EXTENSIONS[format] ?? format}`);
 }
 

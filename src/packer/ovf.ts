@@ -28,10 +28,21 @@ const besides = (path: string, extension: string): string =>
 
 /**
  * Before anything is done.
+ * @param format that disks are to have; their own when undefined
  * @throws ImgoptError `unsupported` for a signed descriptor (what is corrected is not what was signed) and for steps
  *   after which a disk is none that OVF knows
  */
-export async function assertChangeable(path: string, steps: readonly Step[]): Promise<void> {
+export async function assertChangeable(
+  path: string,
+  steps: readonly Step[],
+  format: string | undefined,
+): Promise<void> {
+  if (steps.includes('optimize') && format !== undefined && format !== 'vmdk') {
+    throw unsupported('OVF_FORMAT', `cannot name a ${format} disk`, {
+      where: [path],
+      advice: 'keep the input (keep_input: true), or leave the format out',
+    });
+  }
   if (steps.includes('compress')) {
     throw unsupported('OVF_COMPRESSED', 'cannot name a disk that is compressed as a whole', {
       where: [path],

@@ -78,6 +78,8 @@ export async function clearResults(
   { report, checksum }: PackerOptions,
 ): Promise<void> {
   const names = await readdir(dirname(path)).catch((error: unknown) => {
+    // That there is no image either, who opens it says better.
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
     throw system(error, [dirname(path)]);
   });
   const isWritten = (name: string): boolean => {
@@ -101,7 +103,10 @@ export async function processImage(
   tools: Tools,
 ): Promise<ImageResult> {
   const run = new ImageRun(image, options, tools, await sizeOf(image.path));
-  for (const step of steps) await run[step]();
+  for (const step of steps) {
+    tools.context().signal.throwIfAborted();
+    await run[step]();
+  }
   return run.finish();
 }
 
@@ -211,6 +216,11 @@ class ImageRun {
   async compress(): Promise<void> {
     const { algorithm, level } = this.options.compress;
     const input = this.current;
+    const { compressedWith } = this.image.report.artifact.formatDetails;
+    if (input === this.image.path && !this.isReplaced && typeof compressedWith === 'string') {
+      this.tools.say(`compress: ${input} is compressed already (${compressedWith}) and stays as it is`);
+      return;
+    }
     // Neither what Packer made nor what is handed on: a stage in between is not left behind.
     const isBetween = input !== this.image.path;
     const remove = isBetween || !this.options.keepInput;

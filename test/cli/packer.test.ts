@@ -157,6 +157,17 @@ describe('imgopt packer post-process', () => {
     ]);
   });
 
+  test('what is compressed already is not compressed again', async () => {
+    const cwd = ran();
+    const disk = join(cwd, 'output-my disk/my disk');
+    expect((await imgopt(['compress', disk, '--rm', '--quiet'])).code).toBe(0);
+    const args = ['packer', 'post-process', `${disk}.zst`, '--steps', 'compress'];
+    const { code, stdout } = await imgopt(args, { cwd });
+    expect(code).toBe(0);
+    expect(stdout).toContain('is compressed already (zstd) and stays as it is');
+    expect(inside(cwd)).toEqual(['efivars.fd', 'my disk.zst', 'my disk.zst.sha256']);
+  });
+
   test('what an earlier run left is never taken for this one’s', async () => {
     const stale = { 'my disk.optimized.qcow2': 'stale', 'my disk.optimized.qcow2.sha256': 'stale' };
     const cwd = ran('', stale);
@@ -231,6 +242,7 @@ describe('imgopt packer post-process', () => {
     [['--steps', 'analyze,analyze'], {}, 2, 'IMGOPT_STEP_TWICE'],
     [['--steps', ','], {}, 2, 'IMGOPT_NO_STEPS'],
     [['disk', '--manifest', 'packer-manifest.json'], {}, 2, 'IMGOPT_MANIFEST_AND_PATHS'],
+    [['nowhere/disk'], {}, 3, 'IMGOPT_NOT_FOUND'],
     [['--manifest', 'missing.json'], {}, 3, 'IMGOPT_NO_PACKER_MANIFEST'],
     [['--manifest', 'list.txt'], {}, 3, 'IMGOPT_NO_PACKER_MANIFEST'],
     [['--manifest', 'half.json'], {}, 3, 'IMGOPT_JSON_BROKEN'],

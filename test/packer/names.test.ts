@@ -11,6 +11,9 @@ test.each([
   ['disk.img', 'raw', 'raw', 'disk.optimized.img', 'disk.img'],
   ['disk.raw', 'qcow2', 'raw', 'disk.optimized.qcow2', 'disk.qcow2'],
   ['my disk', 'vpc', 'raw', 'my disk.optimized.vhd', 'my disk'],
+  // Packer's own compress came first.
+  ['out/disk.qcow2.gz', 'qcow2', 'qcow2', 'out/disk.optimized.qcow2', 'out/disk.qcow2'],
+  ['out/disk.zst', 'raw', 'raw', 'out/disk.optimized.raw', 'out/disk'],
   ['/a/b-disk001.vmdk', 'vmdk', 'vmdk', '/a/b-disk001.optimized.vmdk', '/a/b-disk001.vmdk'],
 ])('%s as %s, from %s', (path, format, from, beside, instead) => {
   expect(optimizedPath(path, format, from)).toBe(beside);

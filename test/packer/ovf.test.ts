@@ -41,10 +41,15 @@ test('sizes and names in the descriptor, digests in its manifest, and nothing el
 test('what is signed, or would be compressed as a whole, is refused', async () => {
   const cwd = mkdtempSync(join(folder, 'ovf-'));
   const ovf = join(cwd, 'vm.ovf');
-  await expect(assertChangeable(ovf, ['optimize'])).resolves.toBeUndefined();
-  await expect(assertChangeable(ovf, ['optimize', 'compress'])).rejects.toMatchObject({
+  await expect(assertChangeable(ovf, ['optimize'], undefined)).resolves.toBeUndefined();
+  await expect(assertChangeable(ovf, ['optimize', 'compress'], undefined)).rejects.toMatchObject({
     code: 'IMGOPT_OVF_COMPRESSED',
   });
+  await expect(assertChangeable(ovf, ['optimize'], 'qcow2')).rejects.toMatchObject({
+    code: 'IMGOPT_OVF_FORMAT',
+  });
   writeFileSync(join(cwd, 'vm.cert'), '');
-  await expect(assertChangeable(ovf, ['optimize'])).rejects.toMatchObject({ code: 'IMGOPT_OVF_SIGNED' });
+  await expect(assertChangeable(ovf, ['optimize'], undefined)).rejects.toMatchObject({
+    code: 'IMGOPT_OVF_SIGNED',
+  });
 });
