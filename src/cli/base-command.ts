@@ -10,6 +10,8 @@ import type { ImageWriter } from '../core/contracts/writer.ts';
 import { EXIT } from '../core/errors.ts';
 import { failureJson, failureLine, toFailure, wantsStack } from './errors.ts';
 import { createProgress, progressMode } from './progress.ts';
+import type { RemoteFiles } from './remote.ts';
+import type { RemoteFlags } from './remote-flags.ts';
 
 /** Flags that mean the same in every command; see CONTRACT of the README. */
 export const GLOBAL_FLAGS = {
@@ -55,6 +57,7 @@ export abstract class BaseCommand extends Command {
   static override baseFlags = GLOBAL_FLAGS;
 
   private readonly interrupt = new AbortController();
+  private remoteFiles: RemoteFiles | undefined;
   private readonly onSignal = (): void => {
     if (this.interrupt.signal.aborted) process.exit(EXIT.interrupted);
     this.interrupt.abort();
@@ -72,8 +75,16 @@ export abstract class BaseCommand extends Command {
   }
 
   protected override async finally(): Promise<void> {
+    await this.remoteFiles?.dispose();
     process.off('SIGINT', this.onSignal);
     process.off('SIGTERM', this.onSignal);
+  }
+
+  /** How this run opens http(s) addresses. */
+  protected async remote(flags: RemoteFlags, context: RunContext): Promise<RemoteFiles> {
+    const { RemoteFiles } = await import('./remote.ts');
+    this.remoteFiles = new RemoteFiles(flags, process.env, context);
+    return this.remoteFiles;
   }
 
   /** The context of this run, from the global flags. */

@@ -16,6 +16,7 @@ import type { RuleOptions } from '../core/contracts/rule.ts';
 import { isArtifactError, usage } from '../core/errors.ts';
 import { escapeName } from '../core/text.ts';
 import type { BuildChoice } from '../manifests/packer-manifest.ts';
+import { isAddress, type RemoteAccess } from '../sources/remote.ts';
 
 export interface SubjectOptions {
   /** Called when there is an image to open. */
@@ -30,6 +31,8 @@ export interface SubjectOptions {
   readonly followOutside?: boolean;
   /** Check the digests that a container carries. */
   readonly verify?: boolean;
+  /** Opens artifacts that an address names. */
+  readonly remote?: RemoteAccess | undefined;
   /** What a configuration and --platform say of rules. */
   readonly rules?: Partial<RuleOptions>;
   /** Ids of the only rules to run; all that are not off when empty. */
@@ -91,7 +94,10 @@ export async function openSubjects(
   options: SubjectOptions,
 ): Promise<readonly Subject[]> {
   const { readManifest } = await import('../manifests/read.ts');
-  const manifest = await readManifest(path, options.version);
+  const { remote } = options;
+  const isRemote = remote !== undefined && isAddress(path);
+  const open = isRemote ? () => remote.open(path) : undefined;
+  const manifest = await readManifest(path, options.version, open);
   if (options.artifactFolder !== undefined && manifest?.kind !== 'packer') {
     throw usage('NO_PACKER_MANIFEST', '--artifact-dir is for the files of a packer-manifest.json', {
       where: [path],
@@ -136,6 +142,7 @@ export async function openImage(
     drivers,
     followOutside: options.followOutside === true,
     verify: options.verify === true,
+    remote: options.remote,
   });
   try {
     await assertNoInput(

@@ -5,6 +5,7 @@ import { PLATFORMS } from '../analyzers/families.ts';
 import { BaseCommand, type GlobalFlags } from '../cli/base-command.ts';
 import { CONFIG_FLAG, configOf } from '../cli/config.ts';
 import { buildOfEnvironment } from '../cli/packer-environment.ts';
+import { REMOTE_FLAGS, type RemoteFlags } from '../cli/remote-flags.ts';
 import type { Subject } from '../cli/subject.ts';
 import type { Report, Safety } from '../core/contracts/report.ts';
 import { EXIT, usage } from '../core/errors.ts';
@@ -45,7 +46,8 @@ export default class Analyze extends BaseCommand {
   static override args = {
     artifact: Args.string({
       required: true,
-      description: 'Path of an image, a packer-manifest.json, a package list, an SBOM or a saved report.',
+      description:
+        'Path or http(s) address of an image, a packer-manifest.json, a package list, an SBOM or a saved report.',
     }),
   };
   static override flags = {
@@ -98,6 +100,7 @@ export default class Analyze extends BaseCommand {
       options: PLATFORMS,
     })(),
     config: CONFIG_FLAG,
+    ...REMOTE_FLAGS,
     'artifact-dir': Flags.string({
       summary: 'Where the files of a packer-manifest.json are, if not where it says.',
       helpValue: 'DIR',
@@ -122,11 +125,14 @@ export default class Analyze extends BaseCommand {
 
   /** Of a saved report, or of an artifact, with all its files: a list that is cut says nothing about the rest. */
   private async baselineReport(
-    flags: GlobalFlags & { 'follow-outside': boolean },
+    flags: GlobalFlags & RemoteFlags & { 'follow-outside': boolean },
     path: string,
   ): Promise<Report> {
     const { openSubject } = await import('../cli/subject.ts');
-    const subject = await openSubject(path, this.createContext(flags), {
+    const context = this.createContext(flags);
+    const remote = await this.remote(flags, context);
+    const subject = await openSubject(await remote.admit(path), context, {
+      remote,
       drivers: () => this.drivers(),
       version: this.config.version,
       top: 0,
@@ -151,7 +157,11 @@ export default class Analyze extends BaseCommand {
     }
     const { config } = await configOf(flags);
     const { isIncomplete, openSubjects } = await import('../cli/subject.ts');
-    const subjects = await openSubjects(args.artifact, this.createContext(flags), {
+    const context = this.createContext(flags);
+    const remote = await this.remote(flags, context);
+    const artifact = await remote.admit(args.artifact);
+    const subjects = await openSubjects(artifact, context, {
+      remote,
       drivers: () => this.drivers(),
       version: this.config.version,
       top: flags.top,
@@ -175,7 +185,7 @@ export default class Analyze extends BaseCommand {
     try {
       const reports = subjects.map((one) => one.report);
       for (const { format, path } of plans) {
-        const text = await this.textOf(format, subjects, path === null, flags, args.artifact);
+        const text = await this.textOf(format, subjects, path === null, flags, artifact);
         if (path === null) await this.print(text);
         else await this.writeFile(path, text, flags.force);
       }
@@ -191,13 +201,14 @@ export default class Analyze extends BaseCommand {
     format: string,
     subjects: readonly Subject[],
     isPrinted: boolean,
-    flags: GlobalFlags & {
-      top: number;
-      emit?: EmitKind | undefined;
-      safety: Safety;
-      baseline?: string | undefined;
-      'follow-outside': boolean;
-    },
+    flags: GlobalFlags &
+      RemoteFlags & {
+        top: number;
+        emit?: EmitKind | undefined;
+        safety: Safety;
+        baseline?: string | undefined;
+        'follow-outside': boolean;
+      },
     artifact: string,
   ): Promise<Iterable<string>> {
     const [subject, ...more] = subjects as [Subject, ...Subject[]];

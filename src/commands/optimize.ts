@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { Args, Flags } from '@oclif/core';
 import { BaseCommand } from '../cli/base-command.ts';
+import { REMOTE_FLAGS } from '../cli/remote-flags.ts';
 import type { ImageCompression } from '../core/contracts/writer.ts';
 import { unsupported, usage } from '../core/errors.ts';
 import { parseSize } from '../core/size.ts';
@@ -23,7 +24,7 @@ export default class Optimize extends BaseCommand {
     '<%= config.bin %> <%= command.id %> disk.qcow2 --to raw -o - | ssh host "cat > /dev/vg0/disk"',
   ];
   static override args = {
-    artifact: Args.string({ required: true, description: 'Path of the image.' }),
+    artifact: Args.string({ required: true, description: 'Path or http(s) address of the image.' }),
   };
   static override flags = {
     output: Flags.string({
@@ -71,6 +72,7 @@ export default class Optimize extends BaseCommand {
     }),
     'in-place': Flags.boolean({ summary: 'Not offered: see the message.', hidden: true }),
     force: Flags.boolean({ summary: 'Overwrite the output; go on although the image is in use.' }),
+    ...REMOTE_FLAGS,
     'follow-outside': Flags.boolean({
       summary: 'Let the image refer to files outside of its own folder (backing files, extents).',
     }),
@@ -124,9 +126,11 @@ export default class Optimize extends BaseCommand {
     const context = this.createContext({ ...flags, threads: flags.threads ?? availableParallelism() });
     const registry = await this.drivers(BUILT_IN_WRITERS);
     const { bmap } = flags;
+    const remote = await this.remote(flags, context);
     const result = await optimize(
-      args.artifact,
+      await remote.admit(args.artifact),
       {
+        remote,
         drivers: registry,
         writers: registry.writers,
         followOutside: flags['follow-outside'],

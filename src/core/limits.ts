@@ -111,6 +111,18 @@ export const MAX_VHDX_LOG_ZEROS = 4096;
 /** VHDX: the parent locator's keys and values; five are defined. */
 export const MAX_VHDX_LOCATORS = 64;
 
+/** Blocks of a file on a web server that are kept: the metadata of a system of a million files. */
+export const HTTP_CACHE_BYTES = 64 * MiB;
+
+/** Tries of one request to a web server before it is given up; with growing pauses, some 8 seconds. */
+export const MAX_HTTP_ATTEMPTS = 6;
+
+/** Redirects followed for one request: curl's default is 50, browsers stop at 20, real ones are under 5. */
+export const MAX_HTTP_REDIRECTS = 10;
+
+/** Longest that a server may ask to wait before the next try. */
+export const MAX_HTTP_WAIT_MS = 60_000;
+
 /** MD: members of one array with the newer superblocks (md_p.h: 4 KiB of superblock hold 1,920 roles). */
 export const MAX_MD_DEVICES = 1920;
 

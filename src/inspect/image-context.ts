@@ -21,8 +21,9 @@ import type { BlockSource } from '../core/contracts/source.ts';
 import { corrupt, ImgoptError, locate, system, unreadable, unsupported } from '../core/errors.ts';
 import { MAX_BACKING_DEPTH } from '../core/limits.ts';
 import { escapeName } from '../core/text.ts';
-import { openFileSource } from '../sources/file.ts';
+import { type FileSource, openFileSource } from '../sources/file.ts';
 import { readProbe } from '../sources/read.ts';
+import { isAddress, type RemoteAccess } from '../sources/remote.ts';
 import { scaledSource } from '../sources/scaled.ts';
 
 export interface OpenRules {
@@ -31,6 +32,8 @@ export interface OpenRules {
   readonly followOutside: boolean;
   /** Check the digests that containers carry. */
   readonly verify?: boolean;
+  /** Opens artifacts that an address names. */
+  readonly remote?: RemoteAccess | undefined;
 }
 
 interface Frame {
@@ -86,7 +89,7 @@ class HostImageContext extends RunContext implements ImageContext {
 
   async openFile(reference: string): Promise<OpenedFile> {
     const path = await this.resolveReference(reference, 'file');
-    const source = await openFileSource(path);
+    const source = await openHost(path, this.frame.rules);
     this.frame.opened.push(source);
     return { source, file: { path, fileSize: source.size, allocated: source.allocated } };
   }
@@ -110,6 +113,15 @@ class HostImageContext extends RunContext implements ImageContext {
     if (reference === '' || reference.includes('\0'))
       throw corrupt('BAD_REFERENCE', `the name of its ${what} is empty or broken`);
     const name = escapeName(reference);
+    if (isAddress(this.file.path)) {
+      const beside = isAddress(reference)
+        ? undefined
+        : this.frame.rules.remote?.beside(this.file.path, reference);
+      if (beside !== undefined) return beside;
+      throw unreadable('OUTSIDE_FOLDER', `its ${what} '${name}' is not beside it on the server`, {
+        advice: 'fetch the files and read them here',
+      });
+    }
     const wanted = resolve(dirname(this.file.path), reference);
     const real = (await realPathOf(wanted)) ?? (await this.besideTarget(reference));
     // Whether something exists outside is not told before it may be looked at.
@@ -152,10 +164,22 @@ function isInside(path: string, folder: string): boolean {
   return inside !== '..' && !inside.startsWith(`..${sep}`) && !isAbsolute(inside);
 }
 
+/** A file of the host, or what an address names. */
+async function openHost(path: string, { remote }: OpenRules): Promise<FileSource> {
+  if (!isAddress(path)) return openFileSource(path);
+  if (remote === undefined) {
+    throw unsupported('NO_REMOTE', 'is an address, and here only files are read', {
+      where: [path],
+      advice: 'fetch the file first',
+    });
+  }
+  return remote.open(path);
+}
+
 async function openDiskAt(path: string, outer: RunContext, frame: Frame, formatName?: string): Promise<Disk> {
-  const source = await openFileSource(path);
-  frame.opened.push(source);
   const { rules } = frame;
+  const source = await openHost(path, rules);
+  frame.opened.push(source);
   const format =
     formatName === undefined
       ? (await detectFormat(source, rules.formats)).format
@@ -296,11 +320,12 @@ export async function openArtifact(
     await Promise.all(opened.splice(0).map((source) => source.close()));
   };
   try {
-    const source = await openFileSource(path);
+    const source = await openHost(path, rules);
     opened.push(source);
-    const real = await realpath(path);
-    const given = resolve(path);
-    const cages = [dirname(given), await realpath(dirname(given)), dirname(real)];
+    const isHere = !isAddress(path);
+    const real = isHere ? await realpath(path) : path;
+    const given = isHere ? resolve(path) : path;
+    const cages = isHere ? [dirname(given), await realpath(dirname(given)), dirname(real)] : [];
     const frame: Frame = { rules, cages, chain: [real], opened };
     const inner = context.at(path);
     // A compressed image is read through its compression; everything further in sees only the bytes inside.

@@ -23,6 +23,7 @@ import { MAX_FSTAB_BYTES } from '../core/limits.ts';
 import { formatSize } from '../core/size.ts';
 import { compareText, decodeUtf8 } from '../core/text.ts';
 import { readProbe } from '../sources/read.ts';
+import type { RemoteAccess } from '../sources/remote.ts';
 import { describeContent } from './content.ts';
 import { type OpenedArtifact, openArtifact } from './image-context.ts';
 import {
@@ -43,6 +44,8 @@ export interface InspectOptions {
   readonly followOutside?: boolean;
   /** Check the digests that a container carries. */
   readonly verify?: boolean;
+  /** Opens artifacts that an address names. */
+  readonly remote?: RemoteAccess | undefined;
 }
 
 /**
@@ -58,6 +61,7 @@ export async function inspect(
     formats: options.drivers.formats,
     followOutside: options.followOutside === true,
     verify: options.verify === true,
+    remote: options.remote,
   });
   try {
     return await inspectDisk(path, artifact, context, options.drivers);

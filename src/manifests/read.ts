@@ -21,11 +21,16 @@ const HEAD_BYTES = 64 * 1024;
 /**
  * @param path a host file
  * @param version of imgopt
+ * @param open for what is no host file
  * @returns undefined when it is no manifest that imgopt knows
  * @throws ImgoptError when it cannot be read, or is one and is broken
  */
-export async function readManifest(path: string, version: string): Promise<Manifest | undefined> {
-  const source = await openFileSource(path);
+export async function readManifest(
+  path: string,
+  version: string,
+  open: (path: string) => Promise<FileSource> = openFileSource,
+): Promise<Manifest | undefined> {
+  const source = await open(path);
   try {
     const head = new Uint8Array(Math.min(HEAD_BYTES, source.size));
     await source.read(head, 0);

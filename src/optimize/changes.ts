@@ -8,6 +8,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import type { Inspection } from '../core/contracts/inspection.ts';
 import { corrupt, ImgoptError, system } from '../core/errors.ts';
+import { isAddress } from '../sources/remote.ts';
 
 /** RAW_PERM_BASE + the bits of BLK_PERM_WRITE (0x02) and BLK_PERM_RESIZE (0x08). */
 const QEMU_WRITE_LOCKS = [101, 103];
@@ -29,9 +30,9 @@ async function stampOf(path: string): Promise<FileStamp> {
   }
 }
 
-/** What every file of the image is now. */
+/** What every file of the image is now; one on a web server is compared with every part that is read. */
 export function stampFiles(paths: readonly string[]): Promise<FileStamp[]> {
-  return Promise.all(paths.map(stampOf));
+  return Promise.all(paths.filter((path) => !isAddress(path)).map(stampOf));
 }
 
 /** @throws ImgoptError `corrupt` (exit 3) when a file is not what it was: the output may be a mixture */

@@ -40,6 +40,7 @@ export async function optimize(
   const inspection = await inspect(path, context, {
     drivers: options.drivers,
     followOutside: options.followOutside,
+    remote: options.remote,
   });
   try {
     refuseTree(inspection);
