@@ -20,6 +20,7 @@ mkdirSync(data, { recursive: true });
 if (!existsSync(at('disk.raw'))) shell(`${join(ROOT, 'bench', 'make-debian.sh')} '${data}'`);
 if (!existsSync(at('disk.qcow2')))
   shell(`qemu-img convert -O qcow2 '${at('disk.raw')}' '${at('disk.qcow2')}'`);
+if (!existsSync(at('copies.ext4'))) makeCopies();
 if (!existsSync(at('million.ext4'))) makeMillion();
 
 process.stdout.write(
@@ -32,6 +33,18 @@ process.stdout.write(
 );
 const debugfs = alternate(report, `debugfs -R 'ls -lR /' '${at('root.ext4')}' 2>/dev/null; true`, runs);
 process.stdout.write(`${row('the same against debugfs', debugfs, '-')}\n`);
+const oneRule = alternate(report, `${report} --rule dpkg-old`, runs);
+process.stdout.write(`${row('all rules against one rule', oneRule, '≤ 1.3')}\n`);
+const deep = `${IMGOPT} analyze --json --no-progress --deep '${at('copies.ext4')}'`;
+const withDuplicates = alternate(`${deep} --rule duplicate-files`, `cat '${at('copies.ext4')}'`, runs);
+const without = alternate(`${deep} --rule dpkg-old`, 'true', runs);
+const reading =
+  median(withDuplicates.ours.map((one) => one.seconds)) - median(without.ours.map((one) => one.seconds));
+const cat = median(withDuplicates.peers.map((one) => one.seconds));
+process.stdout.write(
+  `| --deep: duplicates of 1 GiB in pairs, without the rest of the run, against cat | ${reading.toFixed(2)} s | ${cat.toFixed(2)} s | ` +
+    `${(reading / cat).toFixed(2)} | ≤ 1.25 | |\n`,
+);
 const start = alternate(`${IMGOPT} --version`, `${process.execPath} -e 0`, runs);
 process.stdout.write(`${row('imgopt --version against node -e 0', start, '≤ 1.5 × + 150 ms')}\n`);
 
@@ -51,6 +64,18 @@ process.stdout.write(
   `\n${files} entries: ${perFile(small, files).toFixed(1)} µs each; 1,000,000 files: ${perFile(large, 1_000_000).toFixed(1)} µs each, ` +
     `peak ${Math.round(Math.max(...large.map((one) => one.memory)) / 1e6)} MB (bar: no more per file; < 700 MB)\n`,
 );
+
+/** Pairs of equal files, 32 MiB each, and nothing else: what finding duplicates must read whole. */
+function makeCopies(): void {
+  shell(`rm -rf '${at('copies')}'; mkdir -p '${at('copies')}/usr/share' '${at('copies')}/etc'
+    echo ID=x >'${at('copies')}/etc/os-release'
+    for i in $(seq 16); do
+      head -c 33554432 /dev/urandom >'${at('copies')}/usr/share/a'$i; cp '${at('copies')}/usr/share/a'$i '${at('copies')}/usr/share/b'$i
+    done
+    truncate -s 1100M '${at('copies.ext4')}.part'
+    mke2fs -q -F -t ext4 -O ^has_journal -m 0 -d '${at('copies')}' '${at('copies.ext4')}.part'
+    mv '${at('copies.ext4')}.part' '${at('copies.ext4')}'; rm -r '${at('copies')}'`);
+}
 
 /** A million small files in a thousand directories, written by debugfs into an empty filesystem: no mount. */
 function makeMillion(): void {

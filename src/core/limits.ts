@@ -234,3 +234,6 @@ export const MAX_HISTORY_BYTES = 64 * MiB;
 
 /** A file that could be a Packer template, when one is looked for: real ones are under 100 KiB. */
 export const MAX_TEMPLATE_PROBE_BYTES = 4 * MiB;
+
+/** Files of one size whose content is compared at once: a piece of 64 KiB of each is 256 MiB. */
+export const MAX_COMPARED_FILES = 4096;

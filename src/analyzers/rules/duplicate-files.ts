@@ -1,11 +1,12 @@
-/** Files with the same content, found by size and then by hash. Only --deep reads them. */
+/** Files with the same content, found by size and then by reading them side by side. Only --deep does. */
 import type { Finding, RemovalRule } from '../../core/contracts/rule.ts';
-import { isArtifactError } from '../../core/errors.ts';
 import { FILE_TYPE } from '../../core/file-table.ts';
+import { equalFiles } from '../equal-files.ts';
 import { shellQuote } from '../remove-packages.ts';
 import { someOf } from '../suggest-text.ts';
 
-const PIECE_BYTES = 2 * 1024 * 1024;
+/** Where one copy may be changed without the other. */
+const CHANGING = /^\/(?:etc|home|root|var|opt|srv|tmp|boot)\//;
 
 export const duplicateFiles: RemovalRule = {
   id: 'duplicate-files',
@@ -24,7 +25,7 @@ export const duplicateFiles: RemovalRule = {
     },
   ],
   async evaluate({ inspection, files, number }) {
-    const { table, filesystems } = inspection;
+    const { table } = inspection;
     const least = number('larger');
     const groups = new Map<string, number[]>();
     for (let entry = 0; entry < table.count; entry++) {
@@ -39,46 +40,23 @@ export const duplicateFiles: RemovalRule = {
       ].join(' ');
       groups.set(key, [...(groups.get(key) ?? []), entry]);
     }
+    const likely = [...groups.values()]
+      .map((group) => group.filter((entry) => !CHANGING.test(files.pathOf(entry))))
+      .filter((group) => group.length > 1);
     const found: Finding[] = [];
-    for (const group of groups.values()) {
-      const likely = group.filter(
-        (entry) => !/^\/(?:etc|home|root|var|opt|srv|tmp|boot)\//.test(files.pathOf(entry)),
-      );
-      if (likely.length < 2) continue;
-      const byHash = new Map<string, number[]>();
-      for (const entry of likely.sort((a, b) => table.inode[a]! - table.inode[b]!)) {
-        const filesystem = filesystems[inspection.filesystemOf(entry)]?.filesystem;
-        try {
-          const source = await filesystem?.open(table.inode[entry]!);
-          if (source === undefined) continue;
-          const hash = process.getBuiltinModule('node:crypto').createHash('sha256');
-          const buffer = new Uint8Array(Math.min(PIECE_BYTES, source.size));
-          for (let at = 0; at < source.size; at += PIECE_BYTES) {
-            const piece = buffer.subarray(0, Math.min(PIECE_BYTES, source.size - at));
-            await source.read(piece, at);
-            hash.update(piece);
-          }
-          const digest = hash.digest('hex');
-          byHash.set(digest, [...(byHash.get(digest) ?? []), entry]);
-        } catch (error) {
-          if (!isArtifactError(error)) throw error; // a file that cannot be read is no duplicate
-        }
-      }
-      for (const same of byHash.values()) {
-        if (same.length < 2) continue;
-        const paths = same.map((entry) => files.pathOf(entry)).sort();
-        const [first, ...others] = paths;
-        found.push({
-          title: `${same.length} copies of ${first}`,
-          entries: same.filter((entry) => files.pathOf(entry) !== first),
-          paths,
-          commands: others.map(
-            (path) =>
-              `if cmp -s ${shellQuote(first!)} ${shellQuote(path)}; then ln -f ${shellQuote(first!)} ${shellQuote(path)}; fi`,
-          ),
-          reason: `${someOf(paths, 3)} are equal: hard links would do`,
-        });
-      }
+    for (const same of await equalFiles(inspection, likely)) {
+      const paths = same.map((entry) => files.pathOf(entry)).sort();
+      const [first, ...others] = paths;
+      found.push({
+        title: `${same.length} copies of ${first}`,
+        entries: same.filter((entry) => files.pathOf(entry) !== first),
+        paths,
+        commands: others.map(
+          (path) =>
+            `if cmp -s ${shellQuote(first!)} ${shellQuote(path)}; then ln -f ${shellQuote(first!)} ${shellQuote(path)}; fi`,
+        ),
+        reason: `hard links would do: ${someOf(paths, 3)} are equal`,
+      });
     }
     return found;
   },
