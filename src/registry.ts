@@ -128,6 +128,11 @@ export function createRegistry(
       (from) => from.filesystems,
       (one) => one.name,
     ),
+    decompressors: collect(
+      'decompressor',
+      (from) => from.decompressors,
+      (one) => one.name,
+    ),
     packageDatabases: collect(
       'package database',
       (from) => from.packageDatabases,

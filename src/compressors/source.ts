@@ -11,9 +11,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { constants, zstdDecompress } from 'node:zlib';
+import type { ByteSink, Decompressor } from '../core/contracts/compressor.ts';
 import type { Context } from '../core/contracts/context.ts';
 import type { BlockExtent, BlockSource } from '../core/contracts/source.ts';
-import { corrupt, ImgoptError, system } from '../core/errors.ts';
+import { corrupt, ImgoptError, system, unsupported } from '../core/errors.ts';
 import type { ByteRange } from '../core/extents.ts';
 import { FRAME_CACHE_BYTES, MAX_VIRTUAL_SIZE, MAX_ZSTD_WINDOW_LOG } from '../core/limits.ts';
 import { HOLE_BYTES } from '../core/output-file.ts';
@@ -21,6 +22,7 @@ import { formatSize } from '../core/size.ts';
 import { hex } from '../core/text.ts';
 import { dataRuns } from '../core/zeros.ts';
 import { assertInside, wholeAs } from '../sources/file.ts';
+import { OutputBound } from './decode.ts';
 import { decodeAny } from './decompress-file.ts';
 import { detectCompressor } from './detect.ts';
 import { type FrameIndex, readSeekTable, walkFrames } from './frame-index.ts';
@@ -30,7 +32,7 @@ const decompress = promisify(zstdDecompress);
 
 /** The bytes inside of a compressed file. */
 export interface CompressedSource extends BlockSource {
-  /** `zstd` or `gzip`, for the report. */
+  /** zstd, gzip, or what a plugin reads; for the report. */
   readonly algorithm: string;
   /** False when it was decompressed to a temporary file. */
   readonly isRandomAccess: boolean;
@@ -54,7 +56,42 @@ export async function openCompressedSource(
     const frames = (await readSeekTable(file)) ?? (await walkFrames(file, context));
     if (frames !== undefined) return new FrameSource(file, frames);
   }
-  return spool(file, algorithm, context);
+  return spool(file, algorithm, context, async (chunks, write) => {
+    const options = { maxSize: MAX_VIRTUAL_SIZE, windowLogMax: MAX_ZSTD_WINDOW_LOG };
+    await decodeAny(chunks, { write }, options, context);
+  });
+}
+
+/**
+ * The same with an algorithm that a plugin reads.
+ * @throws ImgoptError `corrupt` or `unsupported` for what the decompressor says, `system` as above
+ */
+export async function openWith(
+  file: BlockSource,
+  decompressor: Decompressor,
+  context: Context,
+): Promise<CompressedSource> {
+  const { name } = decompressor;
+  return spool(file, name, context, async (chunks, write) => {
+    const bound = new OutputBound(MAX_VIRTUAL_SIZE);
+    const bounded: ByteSink = async (bytes) => {
+      bound.add(bytes.length);
+      await write(bytes);
+    };
+    try {
+      await decompressor.decompress(chunks, bounded, context);
+    } catch (error) {
+      const { name: kind, message, code, errno } = error as NodeJS.ErrnoException;
+      if (error instanceof ImgoptError || kind === 'AbortError' || errno !== undefined) throw error;
+      if (kind !== 'Error') throw error; // a mistake in a program is no damage of the stream
+      if (code === 'UNSUPPORTED')
+        throw unsupported('COMPRESSION_FEATURE', `its ${name} cannot be read: ${message}`);
+      throw corrupt('COMPRESSION_CORRUPT', `its ${name} cannot be read: ${message}`, {
+        advice: 'copy or build it again',
+        cause: error,
+      });
+    }
+  });
 }
 
 /** Random access over frames. */
@@ -169,17 +206,23 @@ class FrameSource implements CompressedSource {
   }
 }
 
-async function* chunksOf(file: BlockSource): AsyncGenerator<Uint8Array> {
+async function* chunksOf(file: BlockSource, onChunk: (bytes: number) => void): AsyncGenerator<Uint8Array> {
   const step = 1024 * 1024;
   for (let at = 0; at < file.size; at += step) {
     const chunk = new Uint8Array(Math.min(step, file.size - at));
     await file.read(chunk, at);
+    onChunk(chunk.length);
     yield chunk;
   }
 }
 
 /** Decompresses all of it to a file that nobody else sees. */
-async function spool(file: BlockSource, algorithm: string, context: Context): Promise<CompressedSource> {
+async function spool(
+  file: BlockSource,
+  algorithm: string,
+  context: Context,
+  decode: (chunks: AsyncIterable<Uint8Array>, write: ByteSink) => Promise<void>,
+): Promise<CompressedSource> {
   const where = tmpdir();
   const folder = await mkdtemp(join(where, 'imgopt-')).catch((error: unknown) => {
     throw system(error, [where]);
@@ -192,27 +235,17 @@ async function spool(file: BlockSource, algorithm: string, context: Context): Pr
     const progress = context.progress.start(`decompressing ${algorithm}`, file.size);
     let size = 0;
     try {
-      await decodeAny(
-        chunksOf(file),
-        {
-          async write(bytes) {
-            const runs = dataRuns(bytes, HOLE_BYTES, size);
-            for (let i = 0; i < runs.length; i += 2) {
-              for (let at = runs[i]!; at < runs[i + 1]!; ) {
-                const { bytesWritten } = await handle.write(bytes, at, runs[i + 1]! - at, size + at);
-                at += bytesWritten;
-              }
-            }
-            size += bytes.length;
-          },
-        },
-        {
-          maxSize: MAX_VIRTUAL_SIZE,
-          windowLogMax: MAX_ZSTD_WINDOW_LOG,
-          onPiece: (bytesIn) => progress.advance(bytesIn),
-        },
-        context,
-      );
+      const chunks = chunksOf(file, (bytes) => progress.advance(bytes));
+      await decode(chunks, async (bytes) => {
+        const runs = dataRuns(bytes, HOLE_BYTES, size);
+        for (let i = 0; i < runs.length; i += 2) {
+          for (let at = runs[i]!; at < runs[i + 1]!; ) {
+            const { bytesWritten } = await handle.write(bytes, at, runs[i + 1]! - at, size + at);
+            at += bytesWritten;
+          }
+        }
+        size += bytes.length;
+      });
       await handle.truncate(size);
     } catch (error) {
       await handle.close();

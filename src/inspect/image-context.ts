@@ -8,6 +8,7 @@ import { dirname, isAbsolute, relative, resolve, sep } from 'node:path';
 import { hasCompressedMagic } from '../compressors/magic.ts';
 import type { CompressedSource } from '../compressors/source.ts';
 import { RunContext } from '../core/context.ts';
+import type { Decompressor } from '../core/contracts/compressor.ts';
 import type {
   Disk,
   ImageContext,
@@ -28,6 +29,8 @@ import { scaledSource } from '../sources/scaled.ts';
 
 export interface OpenRules {
   readonly formats: readonly ImageFormat[];
+  /** Beside gzip and zstd. */
+  readonly decompressors?: readonly Decompressor[];
   /** Let images refer to files outside of the artifact's folder. */
   readonly followOutside: boolean;
   /** Check the digests that containers carry. */
@@ -188,14 +191,23 @@ async function openDiskAt(path: string, outer: RunContext, frame: Frame, formatN
   return format.open(source, new HostImageContext(outer, file, frame));
 }
 
-/** What a compressed file holds; undefined when it is not compressed. */
-async function openInside(source: BlockSource, context: RunContext): Promise<CompressedSource | undefined> {
-  const magic = new Uint8Array(Math.min(4, source.size));
-  await source.read(magic, 0);
-  if (!hasCompressedMagic(magic)) return undefined;
-  const { openCompressedSource } = await import('../compressors/source.ts');
-  return openCompressedSource(source, context);
+/** What a compressed file holds; undefined when it is not compressed with anything that somebody reads. */
+async function openInside(
+  source: BlockSource,
+  context: RunContext,
+  { decompressors = [] }: OpenRules,
+): Promise<CompressedSource | undefined> {
+  const head = new Uint8Array(Math.min(COMPRESSED_HEAD_BYTES, source.size));
+  await source.read(head, 0);
+  const contributed = decompressors.find((one) => one.probe(head));
+  if (contributed === undefined && !hasCompressedMagic(head)) return undefined;
+  const { openCompressedSource, openWith } = await import('../compressors/source.ts');
+  if (hasCompressedMagic(head)) return openCompressedSource(source, context);
+  return contributed && openWith(source, contributed, context);
 }
+
+/** Magic numbers are six bytes at most; bzip2's first block tells more. */
+const COMPRESSED_HEAD_BYTES = 16;
 
 /**
  * A disk that was found inside of a compressed file: what it stores is counted in bytes of that file. Frames tell
@@ -226,7 +238,7 @@ function memberAccess(outer: RunContext, frame: Frame): MemberAccess {
     },
     openImage: (member, sibling) => openMember(member, outer, { frame, formats, sibling, chain: [] }),
     async decompress(source) {
-      const inside = await openInside(source, outer);
+      const inside = await openInside(source, outer, frame.rules);
       if (inside !== undefined) frame.opened.unshift(inside);
       return inside;
     },
@@ -248,7 +260,7 @@ async function openMember(
   formatName?: string,
 ): Promise<Disk> {
   const place = outer.at(escapeName(member.name));
-  const inside = await openInside(member.source, place);
+  const inside = await openInside(member.source, place, inner.frame.rules);
   if (inside !== undefined) inner.frame.opened.unshift(inside);
   const bytes = inside ?? member.source;
   const format =
@@ -329,7 +341,7 @@ export async function openArtifact(
     const frame: Frame = { rules, cages, chain: [real], opened };
     const inner = context.at(path);
     // A compressed image is read through its compression; everything further in sees only the bytes inside.
-    const inside = await locate(path, () => openInside(source, inner));
+    const inside = await locate(path, () => openInside(source, inner, rules));
     if (inside !== undefined) opened.unshift(inside);
     const bytes = inside ?? source;
     const { format, resembles } = await detectFormat(bytes, rules.formats);

@@ -59,6 +59,7 @@ export async function inspect(
 ): Promise<Inspection> {
   const artifact = await openArtifact(path, context, {
     formats: options.drivers.formats,
+    decompressors: options.drivers.decompressors ?? [],
     followOutside: options.followOutside === true,
     verify: options.verify === true,
     remote: options.remote,

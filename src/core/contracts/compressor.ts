@@ -51,3 +51,21 @@ export interface Compressor {
     context: Context,
   ): Promise<CompressionCounts>;
 }
+
+/**
+ * A compression that is read and not written: what plugins contribute beside the built-in ones. Whatever it throws
+ * that is no error of imgopt's own means that the stream is damaged; an error with `code` `UNSUPPORTED`, that the
+ * stream uses what the decoder lacks.
+ */
+export interface Decompressor {
+  /** xz, bzip2 */
+  readonly name: string;
+  /** Whether a stream that begins with these bytes (16 of them, or all) is one of ours. Pure. */
+  probe(head: Uint8Array): boolean;
+  /** Reads a complete stream: all members of it, checksums verified; memory is bounded. */
+  decompress(
+    input: AsyncIterable<Uint8Array>,
+    output: ByteSink,
+    context: Context,
+  ): Promise<CompressionCounts>;
+}

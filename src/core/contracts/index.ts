@@ -5,6 +5,7 @@ export type * from './disk.ts';
 export type * from './filesystem.ts';
 export type * from './inspection.ts';
 export type * from './package.ts';
+export type * from './registry.ts';
 export type * from './report.ts';
 export type * from './reporter.ts';
 export type * from './rule.ts';

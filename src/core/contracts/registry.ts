@@ -1,3 +1,4 @@
+import type { Decompressor } from './compressor.ts';
 import type { ImageFormat, VolumeSystem } from './disk.ts';
 import type { FilesystemDriver } from './filesystem.ts';
 import type { PackageDatabase } from './package.ts';
@@ -13,6 +14,7 @@ export interface Contribution {
   readonly filesystems?: readonly FilesystemDriver[];
   readonly packageDatabases?: readonly PackageDatabase[];
   readonly reporters?: readonly Reporter[];
+  readonly decompressors?: readonly Decompressor[];
 }
 
 /** The drivers that an inspection is given. Order matters: detection asks in it, and the first certain one wins. */
@@ -21,6 +23,8 @@ export interface Drivers {
   readonly volumeSystems: readonly VolumeSystem[];
   readonly filesystems: readonly FilesystemDriver[];
   readonly packageDatabases: readonly PackageDatabase[];
+  /** Beside gzip and zstd. */
+  readonly decompressors?: readonly Decompressor[];
 }
 
 /** The drivers, and what only commands that write need. */

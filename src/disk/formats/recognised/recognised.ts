@@ -18,6 +18,8 @@ export interface RecognisedFormat {
 }
 
 const CONVERT = "convert it first: 'qemu-img convert -O qcow2'";
+/** Read where that plugin is there, which is asked earlier. */
+const CODECS = 'unpack it first, or install imgopt-plugin-codecs';
 const UNPACK = 'unpack it first, and name the disk image inside';
 
 /** Do the characters of `magic` (each a byte) stand at `at`? Negative offsets count from the end of the file. */
@@ -71,9 +73,9 @@ export const RECOGNISED: readonly RecognisedFormat[] = [
   signature('an Android sparse image', "expand it first: 'simg2img'", [0, '\x3a\xff\x26\xed\x01\0']),
   signature('a Windows image (WIM)', UNPACK, [0, 'MSWIM\0\0\0']),
   { description: 'a gzip file', advice: UNPACK, matches: isGzip },
-  signature('an xz file', UNPACK, [0, '\xfd7zXZ\0']),
+  signature('an xz file', CODECS, [0, '\xfd7zXZ\0']),
   signature('a zstd file', UNPACK, [0, '\x28\xb5\x2f\xfd']),
-  { description: 'a bzip2 file', advice: UNPACK, matches: isBzip2 },
+  { description: 'a bzip2 file', advice: CODECS, matches: isBzip2 },
   signature('an lz4 file', UNPACK, [0, '\x04\x22\x4d\x18']),
   signature('a zip archive', UNPACK, [0, 'PK\x03\x04'], [0, 'PK\x05\x06']),
   signature('a 7-Zip archive', UNPACK, [0, '7z\xbc\xaf\x27\x1c']),
