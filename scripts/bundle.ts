@@ -21,8 +21,9 @@ await build({
   input: Object.fromEntries(['cli/main', ...commands].map((name) => [name, join(dist, `${name}.js`)])),
   platform: 'node',
   logLevel: 'warn',
-  // Ink asks for it where somebody debugs it, and not otherwise.
-  external: ['react-devtools-core'],
+  // Ink asks for the one where somebody debugs it, and not otherwise; lint loads the other from its own package,
+  // which carries its WebAssembly.
+  external: ['react-devtools-core', 'web-tree-sitter'],
   // React's own checks of its users are for development.
   transform: { define: { 'process.env.NODE_ENV': '"production"' } },
   output: { dir: output, format: 'esm', chunkFileNames: 'chunks/[name]-[hash].js' },

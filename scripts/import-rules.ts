@@ -20,7 +20,7 @@ const LAYERS: readonly { path: string; peers?: true; packages: readonly string[]
   { path: 'manifests', packages: ['zod', 'yaml'] },
   { path: 'inspect', packages: [] },
   { path: 'analyzers', packages: [] },
-  { path: 'templates', packages: ['yaml', 'web-tree-sitter'] },
+  { path: 'templates', packages: ['yaml', 'web-tree-sitter', 'zod'] },
   { path: 'optimize', packages: ['tar-stream'] },
   { path: 'budgets', packages: ['zod'] },
   { path: 'packer', packages: [] },

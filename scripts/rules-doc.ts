@@ -1,5 +1,6 @@
 /**
- * Writes docs/rules.md from the rules themselves; with `--check`, only tells whether it is up to date.
+ * Writes docs/rules.md and docs/lint.md from the rules themselves; with `--check`, only tells whether they are up to
+ * date.
  * Run by `npm run rules`.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -7,13 +8,14 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { FAMILIES } from '../src/analyzers/families.ts';
 import { HYGIENE_RULES, REMOVAL_RULES } from '../src/analyzers/rules/index.ts';
+import { lintDocument } from './lint-doc.ts';
 
-const PATH = join(dirname(fileURLToPath(import.meta.url)), '..', 'docs', 'rules.md');
+const DOCS = join(dirname(fileURLToPath(import.meta.url)), '..', 'docs');
 
 const cell = (text: string): string =>
   text.replaceAll('|', '\\|').replaceAll('*', '\\*').replaceAll('<', '&lt;');
 
-function document(): string {
+function rulesDocument(): string {
   const lines = [
     '# Rules',
     '',
@@ -49,19 +51,23 @@ function document(): string {
   return `${lines.join('\n')}\n`;
 }
 
-let present = '';
-try {
-  present = readFileSync(PATH, 'utf8');
-} catch {
-  // not there yet
-}
-const wanted = document();
-if (present !== wanted) {
+for (const [name, wanted] of [
+  ['rules.md', rulesDocument()],
+  ['lint.md', lintDocument()],
+] as const) {
+  const path = join(DOCS, name);
+  let present = '';
+  try {
+    present = readFileSync(path, 'utf8');
+  } catch {
+    // not there yet
+  }
+  if (present === wanted) continue;
   if (process.argv.includes('--check')) {
-    console.error('docs/rules.md does not match the rules: run npm run rules');
+    console.error(`docs/${name} does not match the rules: run npm run rules`);
     process.exitCode = 1;
   } else {
-    writeFileSync(PATH, wanted);
-    console.log('wrote docs/rules.md');
+    writeFileSync(path, wanted);
+    console.log(`wrote docs/${name}`);
   }
 }

@@ -9,6 +9,7 @@ import { baselineJsonSchema } from '../src/budgets/baseline.ts';
 import { RESULT_SCHEMAS } from '../src/budgets/result-schemas.ts';
 import { configJsonSchema } from '../src/config/config.ts';
 import { buildReportJsonSchema, reportJsonSchema } from '../src/manifests/report-schema.ts';
+import { lintJsonSchema } from '../src/templates/lint-schema.ts';
 
 const FOLDER = join(dirname(fileURLToPath(import.meta.url)), '..', 'schemas');
 
@@ -16,6 +17,7 @@ const SCHEMAS: Record<string, () => unknown> = {
   'baseline-1.schema.json': baselineJsonSchema,
   ...RESULT_SCHEMAS,
   'imgopt-yml.schema.json': configJsonSchema,
+  'lint-1.schema.json': lintJsonSchema,
   'report-1.schema.json': reportJsonSchema,
   'reports-1.schema.json': buildReportJsonSchema,
 };

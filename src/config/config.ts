@@ -14,6 +14,7 @@ import { system, usage } from '../core/errors.ts';
 import { MAX_CONFIG_BYTES } from '../core/limits.ts';
 import { budgetsSection } from './budgets.ts';
 import { firstProblem } from './issues.ts';
+import { lintSection } from './lint.ts';
 import { packerSection } from './packer.ts';
 import { rulesSection } from './rules.ts';
 import { type ConfigPath, readYaml } from './yaml.ts';
@@ -24,6 +25,7 @@ const configSchema = z
     rules: rulesSection.optional(),
     budgets: budgetsSection.optional(),
     packer: packerSection.optional(),
+    lint: lintSection.optional(),
   })
   .meta({ description: 'Configuration of imgopt: imgopt.yml.' });
 

@@ -141,6 +141,31 @@ export const MAX_SYMLINKS = 40;
 /** Blocks read one by one after a large read failed, before large pieces are given up: seconds, not minutes. */
 export const MAX_REREAD_BLOCKS = 16384;
 
+/** Template, script or playbook that lint reads: real ones are under 200 KiB; a parser's tree takes 100 times that. */
+export const MAX_TEMPLATE_BYTES = 2 * MiB;
+
+/** Constructs inside each other in a template or script: deeper ones are generated, and our passes recurse. */
+export const MAX_SYNTAX_DEPTH = 200;
+
+/** Nodes of one syntax tree: a script of 2 MiB has a million; a smaller one with more is made to hurt. */
+export const MAX_SYNTAX_NODES = 2_000_000;
+
+/** Text and list items that evaluating one template may make: `for` in `for` multiplies. */
+export const MAX_EVALUATED_ITEMS = 100_000;
+export const MAX_EVALUATED_TEXT = 4 * MiB;
+
+/** Variables and locals that refer to each other; a chain that long is a cycle in all but name. */
+export const MAX_REFERENCE_DEPTH = 64;
+
+/** Files that call files: playbooks that import playbooks, tasks that include tasks. */
+export const MAX_INCLUDE_DEPTH = 16;
+
+/** Files of one lint run: the largest public template repositories have under 1,000. */
+export const MAX_LINT_FILES = 20_000;
+
+/** Entries of folders that a lint run looks through for templates. */
+export const MAX_LINT_ENTRIES = 200_000;
+
 /** Extents held at once when files are located on disk, 40 bytes each: a file of a terabyte in 256 KiB pieces. */
 export const MAX_FILE_EXTENTS = 4 * 1024 * 1024;
 

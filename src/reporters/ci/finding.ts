@@ -4,7 +4,8 @@ export interface Finding {
   readonly rule: string;
   /** What the rule is about, in a sentence. */
   readonly description: string;
-  readonly level: 'error' | 'warning';
+  /** SARIF's words, and a workflow command's but for `notice`. */
+  readonly level: 'error' | 'warning' | 'note';
   /** One line. */
   readonly title: string;
   /** May have several lines. */

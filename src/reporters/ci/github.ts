@@ -17,7 +17,7 @@ export function* renderAnnotations(findings: readonly Finding[]): Generator<stri
       `title=${property(title)}`,
     ];
     const text = (message === '' ? title : message).split('\n').map(plain).join('\n');
-    yield `::${level} ${properties.join(',')}::${data(text)}\n`;
+    yield `::${level === 'note' ? 'notice' : level} ${properties.join(',')}::${data(text)}\n`;
   }
 }
 
