@@ -9,7 +9,7 @@
  *         compression: zstd
  */
 import { z } from 'zod';
-import { PACKER_DEFAULTS, type PackerOptions, STEPS } from '../packer/options.ts';
+import { isInOrder, PACKER_DEFAULTS, type PackerOptions, STEPS } from '../packer/options.ts';
 
 export const packerSection = z
   .strictObject({
@@ -17,6 +17,7 @@ export const packerSection = z
       .array(z.enum(STEPS))
       .min(1)
       .refine((steps) => new Set(steps).size === steps.length, 'each step runs once')
+      .refine(isInOrder, 'optimize comes before compress')
       .optional()
       .meta({
         description: 'What to do, in this order. Without it: analyze, check if there are budgets, optimize.',

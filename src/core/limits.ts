@@ -262,3 +262,6 @@ export const MAX_TEMPLATE_PROBE_BYTES = 4 * MiB;
 
 /** Files of one size whose content is compared at once: a piece of 64 KiB of each is 256 MiB. */
 export const MAX_COMPARED_FILES = 4096;
+
+/** Levels of a saved report's formatDetails: a container's disks, their formats and extents are 6. */
+export const MAX_DETAILS_DEPTH = 32;

@@ -1,6 +1,7 @@
 /** A report that imgopt wrote earlier (`--json`, `--format json`). */
 import type { Report } from '../core/contracts/report.ts';
 import { corrupt, unsupported } from '../core/errors.ts';
+import { MAX_DETAILS_DEPTH } from '../core/limits.ts';
 import { escapeName } from '../core/text.ts';
 
 const FAMILY = 'imgopt.report/';
@@ -25,6 +26,7 @@ export async function readSavedReport(document: unknown): Promise<Report> {
       { advice: 'update imgopt, or analyze the artifact again' },
     );
   }
+  assertShallow((document as { artifact?: { formatDetails?: unknown } | null }).artifact?.formatDetails);
   const { success, data, error } = reportSchema.safeParse(document);
   if (success) return data;
   const [issue] = error.issues;
@@ -36,4 +38,26 @@ export async function readSavedReport(document: unknown): Promise<Report> {
       advice: 'analyze the artifact again',
     },
   );
+}
+
+/**
+ * The one part of a report that may hold anything; reading and writing it again goes down its levels by recursion.
+ * @throws ImgoptError `corrupt` when it is deeper than any format's
+ */
+function assertShallow(details: unknown): void {
+  const open: { readonly value: unknown; readonly depth: number }[] = [{ value: details, depth: 0 }];
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    const { value, depth } = next;
+    if (typeof value !== 'object' || value === null) continue;
+    if (depth > MAX_DETAILS_DEPTH) {
+      throw corrupt(
+        'REPORT_INVALID',
+        `is no whole report: artifact.formatDetails: deeper than ${MAX_DETAILS_DEPTH}`,
+        {
+          advice: 'analyze the artifact again',
+        },
+      );
+    }
+    for (const inner of Object.values(value)) open.push({ value: inner, depth: depth + 1 });
+  }
 }

@@ -46,11 +46,12 @@ export const syft: DocumentReader = {
 };
 
 function distroOf(distro: Readonly<Record<string, unknown>> | undefined): OsSection | null {
-  const id = textOf(distro?.id);
+  // Before schema 3 it was called name.
+  const id = textOf(distro?.id) || textOf(distro?.name);
   if (id === undefined || id === '') return null;
   return {
     id,
-    versionId: textOf(distro?.versionID) || null,
+    versionId: textOf(distro?.versionID) || textOf(distro?.version) || null,
     prettyName: textOf(distro?.prettyName) || null,
     architecture: null,
   };

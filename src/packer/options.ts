@@ -39,3 +39,9 @@ export const PACKER_DEFAULTS: PackerOptions = {
 export function defaultSteps(hasBudgets: boolean): readonly Step[] {
   return hasBudgets ? ['analyze', 'check', 'optimize'] : ['analyze', 'optimize'];
 }
+
+/** What is compressed as a whole is no image to shrink any more. */
+export function isInOrder(steps: readonly Step[]): boolean {
+  const compress = steps.indexOf('compress');
+  return compress < 0 || steps.indexOf('optimize') < compress;
+}

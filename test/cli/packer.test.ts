@@ -241,6 +241,7 @@ describe('imgopt packer post-process', () => {
     [['--steps', 'analyze,shrink'], {}, 2, 'IMGOPT_UNKNOWN_STEP'],
     [['--steps', 'analyze,analyze'], {}, 2, 'IMGOPT_STEP_TWICE'],
     [['--steps', ','], {}, 2, 'IMGOPT_NO_STEPS'],
+    [['--steps', 'compress,optimize'], {}, 2, 'IMGOPT_STEP_ORDER'],
     [['disk', '--manifest', 'packer-manifest.json'], {}, 2, 'IMGOPT_MANIFEST_AND_PATHS'],
     [['nowhere/disk'], {}, 3, 'IMGOPT_NOT_FOUND'],
     [['--manifest', 'missing.json'], {}, 3, 'IMGOPT_NO_PACKER_MANIFEST'],

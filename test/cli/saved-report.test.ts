@@ -67,11 +67,23 @@ describe('imgopt analyze on a report that it wrote', () => {
       /REPORT_INVALID: .+totals\.size/,
     ],
     ['without its packages', { ...sampleReport, packages: undefined }, /REPORT_INVALID: .+packages/],
+    ['without an artifact', { schema: 'imgopt.report/1', artifact: null }, /REPORT_INVALID: /],
   ])('a report %s is exit 3', async (_, report, message) => {
     const { code, stdout, stderr } = await imgopt(['analyze', broken('r.json', JSON.stringify(report))]);
     expect({ code, stdout }).toEqual({ code: 3, stdout: '' });
     expect(stderr).toMatch(message);
     expect(stderr.split('\n')).toHaveLength(2);
+  });
+
+  test('details without end are exit 3, not a bug', async () => {
+    const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
+    const text = JSON.stringify(sampleReport).replace(
+      '"formatDetails":{',
+      `"formatDetails":{"deep":${deep},`,
+    );
+    const { code, stderr } = await imgopt(['analyze', broken('r.json', text)]);
+    expect(code).toBe(3);
+    expect(stderr).toMatch(/REPORT_INVALID: .+formatDetails: deeper than 32/);
   });
 
   test('a report that breaks off is exit 3 and tells where', async () => {

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { parseConfig } from '../../src/config/config.ts';
 import { isResultOf, optimizedPath, replacedPath } from '../../src/packer/names.ts';
@@ -67,4 +69,15 @@ test.each([
   ['out/disk.qcow2.imgopt.json', 'out/disk.qcow2', true],
 ])('%s is a result of %s: %j', (path, of, is) => {
   expect(isResultOf(path, of)).toBe(is);
+});
+
+test('docs/packer.md shows what init prints, and a configuration that is valid', () => {
+  const text = readFileSync(join(import.meta.dirname, '../../docs/packer.md'), 'utf8');
+  const blocks = (language: string): string[] =>
+    [...text.matchAll(new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``, 'g'))].map((match) => match[1]!);
+  const plain = (lines: string): string => lines.replaceAll(/\s+/g, '');
+  expect(blocks('hcl').map(plain)).toEqual([plain(snippetFor('hcl2'))]);
+  expect(blocks('json').map(plain)).toEqual([plain(snippetFor('json'))]);
+  const { config } = parseConfig(blocks('yaml')[0]!, 'imgopt.yml');
+  expect(config.packer).toMatchObject({ keepInput: true, compress: { algorithm: 'zstd', level: 10 } });
 });

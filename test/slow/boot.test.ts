@@ -2,16 +2,16 @@
  * Does it boot? A full Debian system of bench/make-debian.sh, optimized to every format, each output started under
  * qemu-system-x86_64 (software emulation, OVMF) until the serial console asks for a login.
  */
-import { spawn } from 'node:child_process';
-import { copyFileSync, existsSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import type { ImageCompression } from '../../src/core/contracts/writer.ts';
 import { createRegistry } from '../../src/registry.ts';
 import { BUILT_IN_WRITERS } from '../../src/writers.ts';
 import { run } from '../support/optimize.ts';
+import { serialUntil } from '../support/serial.ts';
 import { temporaryFolder } from '../support/temp.ts';
-import { describeWithTools, findTool, runTool } from '../support/tools.ts';
+import { describeWithTools, runTool } from '../support/tools.ts';
 
 const OVMF = ['/usr/share/OVMF', '/usr/share/edk2/ovmf'].find((folder) =>
   existsSync(join(folder, 'OVMF_CODE.fd')),
@@ -35,36 +35,20 @@ describeWithTools(['qemu-system-x86_64', 'qemu-img', 'mmdebstrap', 'mke2fs'], 'b
     const console_ = join(folder, 'console.txt');
     const variables = join(folder, 'variables.fd');
     const overlay = join(folder, 'overlay.qcow2');
-    for (const path of [console_, overlay]) rmSync(path, { force: true });
+    rmSync(overlay, { force: true });
     copyFileSync(join(OVMF, 'OVMF_VARS.fd'), variables);
     await runTool('qemu-img', ['create', '-q', '-f', 'qcow2', '-b', image, '-F', format, overlay]);
     const flash = (file: string, more = ''): string => `if=pflash,format=raw,file=${file}${more}`;
-    const child = spawn(
-      findTool('qemu-system-x86_64')!,
+    return serialUntil(
       [
-        ...['-machine', 'q35,accel=tcg', '-m', '1024', '-display', 'none', '-monitor', 'none', '-no-reboot'],
+        ...['-machine', 'q35,accel=tcg', '-m', '1024'],
         ...['-drive', flash(join(OVMF, 'OVMF_CODE.fd'), ',readonly=on'), '-drive', flash(variables)],
-        ...[
-          '-drive',
-          `file=${overlay},format=qcow2,if=virtio`,
-          '-nic',
-          'none',
-          '-serial',
-          `file:${console_}`,
-        ],
+        ...['-drive', `file=${overlay},format=qcow2,if=virtio`],
       ],
-      { stdio: 'ignore' },
+      console_,
+      'login:',
+      BOOT_SECONDS,
     );
-    const text = (): string => (existsSync(console_) ? readFileSync(console_, 'latin1') : '');
-    try {
-      for (let waited = 0; waited < BOOT_SECONDS && child.exitCode === null; waited++) {
-        await new Promise((done) => setTimeout(done, 1000));
-        if (text().includes('login:')) break;
-      }
-    } finally {
-      child.kill('SIGKILL');
-    }
-    return text();
   }
 
   const cases: { to: string; compression: ImageCompression }[] = createRegistry(

@@ -2,11 +2,10 @@
  * A whole build: Packer's qemu builder (software emulation) starts a small Debian system from a disk image, provisions
  * it over SSH, and hands the disk to imgopt. What comes out boots.
  */
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import {
   chmodSync,
   copyFileSync,
-  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -17,6 +16,7 @@ import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import type { MeasuredReport } from '../../src/core/contracts/report.ts';
 import { ROOT } from '../support/cli.ts';
+import { serialUntil } from '../support/serial.ts';
 import { temporaryFolder } from '../support/temp.ts';
 import { describeWithTools, findTool, runTool } from '../support/tools.ts';
 
@@ -89,27 +89,17 @@ describeWithTools(TOOLS, 'a qemu build', () => {
   /** The serial console's text once it asks for a login, or when time is up. */
   async function boot(image: string): Promise<string> {
     const overlay = join(folder, 'overlay.qcow2');
-    const serial = join(folder, 'boot.log');
     await runTool('qemu-img', ['create', '-q', '-f', 'qcow2', '-b', image, '-F', 'qcow2', overlay]);
-    const child = spawn(
-      findTool('qemu-system-x86_64')!,
+    return serialUntil(
       [
-        ...['-machine', 'pc,accel=tcg', '-m', '1024', '-display', 'none', '-monitor', 'none', '-no-reboot'],
+        ...['-machine', 'pc,accel=tcg', '-m', '1024'],
         ...['-kernel', join(folder, 'vmlinuz'), '-initrd', join(folder, 'initrd.img'), '-append', APPEND],
-        ...['-drive', `file=${overlay},format=qcow2,if=virtio`, '-nic', 'none', '-serial', `file:${serial}`],
+        ...['-drive', `file=${overlay},format=qcow2,if=virtio`],
       ],
-      { stdio: 'ignore' },
+      join(folder, 'boot.log'),
+      'login:',
+      BOOT_SECONDS,
     );
-    const text = (): string => (existsSync(serial) ? readFileSync(serial, 'latin1') : '');
-    try {
-      for (let waited = 0; waited < BOOT_SECONDS && child.exitCode === null; waited++) {
-        await new Promise((done) => setTimeout(done, 1000));
-        if (text().includes('login:')) break;
-      }
-    } finally {
-      child.kill('SIGKILL');
-    }
-    return text();
   }
 
   test('is analysed, optimised, checked and compressed, and boots', async () => {
@@ -148,11 +138,13 @@ describeWithTools(TOOLS, 'a qemu build', () => {
 
     const disk = join(folder, 'booted.qcow2');
     await runTool('bash', ['-c', 'zstd -dq "$1" -o "$2" && qemu-img check -q "$2"', '-', result, disk]);
-    const { stdout } = await import('node:child_process').then(({ spawnSync }) =>
-      spawnSync(process.execPath, [join(ROOT, 'bin/run.js'), 'analyze', disk, '--json', '--top', '0'], {
+    const { stdout } = spawnSync(
+      process.execPath,
+      [join(ROOT, 'bin/run.js'), 'analyze', disk, '--json', '--top', '0'],
+      {
         encoding: 'utf8',
         maxBuffer: 1 << 28,
-      }),
+      },
     );
     const files = (JSON.parse(stdout) as MeasuredReport).files.map((one) => one.path);
     expect(files).toContain('/etc/provisioned');

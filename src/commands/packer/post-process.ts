@@ -5,7 +5,7 @@ import { buildOfEnvironment } from '../../cli/packer-environment.ts';
 import type { PostProcessResult } from '../../cli/packer-run.ts';
 import { EXIT, usage } from '../../core/errors.ts';
 import { escapeName } from '../../core/text.ts';
-import { PACKER_DEFAULTS, STEPS, type Step } from '../../packer/options.ts';
+import { isInOrder, PACKER_DEFAULTS, STEPS, type Step } from '../../packer/options.ts';
 
 export default class PackerPostProcess extends BaseCommand {
   static override summary = 'Explain, check and shrink what a Packer build made.';
@@ -101,5 +101,6 @@ function parseSteps(text: string): readonly Step[] {
   }
   if (steps.length === 0)
     throw usage('NO_STEPS', '--steps names none', { advice: `choose of ${STEPS.join(', ')}` });
+  if (!isInOrder(steps as Step[])) throw usage('STEP_ORDER', 'optimize comes before compress');
   return steps as Step[];
 }
