@@ -230,6 +230,7 @@ describeWithTools(['chromium'], 'HTML report', () => {
         ).toBeLessThanOrEqual(0);
         papers.push(await page.evaluate(() => getComputedStyle(document.body).backgroundColor));
         expect(await page.evaluate(poorContrasts)).toEqual([]);
+        expect(await page.evaluate(overlappingTiles)).toEqual([]);
       }
       expect(papers[0]).not.toBe(papers[1]);
       expect(problems).toEqual([]);
@@ -423,4 +424,23 @@ function poorContrasts(): string[] {
     if (contrast < 4.5) found.push(`${contrast.toFixed(2)}: ${walker.currentNode.textContent!.slice(0, 60)}`);
   }
   return [...new Set(found)];
+}
+
+/** In the page: tiles that lie on each other by more than rounding, or outside of the map. */
+function overlappingTiles(): string[] {
+  const map = document.querySelector('.map')!.getBoundingClientRect();
+  const tiles = [...document.querySelectorAll('.tile:not(.open)')].map((tile) => ({
+    name: tile.getAttribute('aria-label')!,
+    rect: tile.getBoundingClientRect(),
+  }));
+  const found: string[] = [];
+  tiles.forEach(({ name, rect }, index) => {
+    if (rect.right > map.right + 1 || rect.bottom > map.bottom + 1) found.push(`${name} leaves the map`);
+    for (const other of tiles.slice(index + 1)) {
+      const width = Math.min(rect.right, other.rect.right) - Math.max(rect.left, other.rect.left);
+      const height = Math.min(rect.bottom, other.rect.bottom) - Math.max(rect.top, other.rect.top);
+      if (width > 1 && height > 1) found.push(`${name} / ${other.name}`);
+    }
+  });
+  return found;
 }

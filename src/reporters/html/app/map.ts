@@ -276,7 +276,11 @@ class MapSection {
 
   private legendNames(): { title: string; color: number }[] {
     if (this.view === 'disk') {
-      return Object.values(BOOKS).map(({ title, color }) => ({ title, color }));
+      const { books } = this.model.report;
+      const names = (Object.keys(BOOKS) as (keyof typeof BOOKS)[]).filter((name) => books[name].bytes > 0);
+      return names
+        .filter((name) => name !== 'files')
+        .map((name) => ({ title: BOOKS[name].title, color: BOOKS[name].color }));
     }
     if (!this.model.tree.hasKinds && this.view !== 'kinds') return [];
     return GROUPS.map(({ title }, color) => ({ title, color }));

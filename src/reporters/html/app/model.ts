@@ -14,6 +14,8 @@ export interface Item {
   /** Names of the items from the view's whole to here, for the address of the page. */
   readonly id: string;
   readonly label: string;
+  /** What fits on a tile: of a path its last name. */
+  readonly short: string;
   /** More than the label: a path, a version, what it is. */
   readonly detail: string;
   readonly parent: Item | null;
@@ -33,6 +35,7 @@ export interface Item {
 
 interface Draft {
   readonly label: string;
+  readonly short?: string;
   readonly key?: string;
   readonly detail?: string;
   readonly allocated: number;
@@ -50,6 +53,7 @@ function makeItem(parent: Item | null, draft: Draft): Item {
   const self: Item = {
     id: parent === null ? '' : `${parent.id}/${key}`,
     label: draft.label,
+    short: draft.short ?? draft.label,
     detail: draft.detail ?? '',
     parent,
     allocated: draft.allocated,
@@ -181,7 +185,7 @@ export class Model {
     if (view === 'directories') return this.directory(null, 0);
     if (view === 'packages') return packagesRoot(this);
     if (view === 'kinds') return kindsRoot(this);
-    return diskRoot(this.report);
+    return diskRoot(this);
   }
 
   /** Item of a node of the tree in the view of directories. */
@@ -232,6 +236,7 @@ export class Model {
     const path = escapeName(tree.path(node));
     return makeItem(parent, {
       label: path,
+      short: escapeName(tree.name(node)),
       detail: escapeName(this.describe(node)),
       allocated: tree.allocated(node),
       size: tree.size(node),
@@ -405,8 +410,8 @@ export const BOOKS: Record<
   other: { title: 'Other', about: 'gaps, boot loader, swap, snapshots, stored zeros', color: 8 },
 };
 
-/** The artifact by what its bytes are for. */
-function diskRoot(report: MeasuredReport): Item {
+/** The artifact by what its bytes are for; its files by their kinds. */
+function diskRoot({ report }: Model): Item {
   const names = Object.keys(BOOKS) as (keyof Books)[];
   return makeItem(null, {
     label: 'Artifact',
@@ -425,8 +430,27 @@ function diskRoot(report: MeasuredReport): Item {
             size: report.books[name].bytes,
             files: null,
             color: BOOKS[name].color,
+            ...(name === 'files' ? { inside: (files: Item) => storedKinds(report, files) } : {}),
           }),
         )
         .sort(bySize),
   });
+}
+
+/** The image stores files as a whole, compressed perhaps: kinds are shared out by what they occupy in the guest. */
+function storedKinds({ kinds, totals }: MeasuredReport, parent: Item): Item[] {
+  if (totals.allocated === 0) return [];
+  return kinds
+    .map(({ kind, files, allocated }) => {
+      const bytes = Math.round((allocated / totals.allocated) * parent.allocated);
+      return makeItem(parent, {
+        label: kind,
+        detail: 'shared out by what they occupy in the guest',
+        allocated: bytes,
+        size: bytes,
+        files,
+        color: groupOfKind(kind),
+      });
+    })
+    .sort(bySize);
 }

@@ -433,12 +433,17 @@ export function filesystemsSection({
     {
       title: 'Partition',
       value: ({ partition }) => partition ?? -1,
-      cell: ({ partition }) => (partition === null ? '–' : String(partition)),
+      cell: ({ partition, disk }) => {
+        const name = partition === null ? '–' : String(partition);
+        return disk === undefined ? name : `disk ${disk}: ${name}`;
+      },
       isNumber: true,
       isMinor: true,
     },
   ];
-  const bare = partitions.length - new Set(filesystems.map(({ partition }) => partition)).size;
+  const placeOf = (partition: number | null, disk: number | undefined): string => `${disk ?? 0}:${partition}`;
+  const used = new Set(filesystems.map(({ partition, disk }) => placeOf(partition, disk)));
+  const bare = partitions.filter(({ index, disk }) => !used.has(placeOf(index, disk))).length;
   const note = `on ${formatSize(artifact.virtualSize)} of virtual disk${bare > 0 ? `; ${formatCount(bare)} partitions hold no filesystem` : ''}`;
   return section(
     'filesystems',

@@ -180,6 +180,7 @@ export class Treemap {
           'tile',
           isOpen ? 'open' : `g${item.color}`,
           item.isRest || cell.specks > 0 ? 'rest' : '',
+          isBare ? 'bare' : '',
           this.isBright(item) ? '' : 'dim',
         ]
           .filter((name) => name !== '')
@@ -192,7 +193,7 @@ export class Treemap {
           'aria-label': `${label}, ${size}, ${share}${detail}${item.children().length > 0 && cell.specks === 0 ? ', can be opened' : ''}`,
         },
       },
-      isBare ? null : element('span', { class: 'name' }, label),
+      isBare ? null : element('span', { class: 'name' }, cell.specks > 0 ? label : item.short),
       isBare || (isOpen ? width < 110 : height < 34 || width < 62)
         ? null
         : element('span', { class: 'size' }, size),
