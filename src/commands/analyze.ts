@@ -2,6 +2,7 @@ import { basename } from 'node:path';
 import { Args, Flags } from '@oclif/core';
 import type { EmitKind } from '../analyzers/emit.ts';
 import { PLATFORMS } from '../analyzers/families.ts';
+import type { Snapshot } from '../budgets/snapshot.ts';
 import { BaseCommand, type GlobalFlags } from '../cli/base-command.ts';
 import { CONFIG_FLAG, configOf } from '../cli/config.ts';
 import { buildOfEnvironment } from '../cli/packer-environment.ts';
@@ -106,7 +107,7 @@ export default class Analyze extends BaseCommand {
       helpValue: 'DIR',
     }),
     baseline: Flags.string({
-      summary: 'Saved report or artifact that --format html shows the difference from.',
+      summary: 'Report, artifact or recorded baseline that --format html shows the difference from.',
       helpValue: 'PATH',
     }),
     force: Flags.boolean({ summary: 'Overwrite outputs that exist.' }),
@@ -123,23 +124,27 @@ export default class Analyze extends BaseCommand {
     await writeTextFile(path, text, { force, signal: this.signal });
   }
 
-  /** Of a saved report, or of an artifact, with all its files: a list that is cut says nothing about the rest. */
-  private async baselineReport(
+  /** What the page tells the difference from; with all its files, since a list that is cut says nothing of the rest. */
+  private async baseline(
     flags: GlobalFlags & RemoteFlags & { 'follow-outside': boolean },
     path: string,
-  ): Promise<Report> {
-    const { openSubject } = await import('../cli/subject.ts');
+  ): Promise<Snapshot> {
+    const [{ openBaseline }, { snapshotOf }] = await Promise.all([
+      import('../cli/compared.ts'),
+      import('../budgets/snapshot.ts'),
+    ]);
     const context = this.createContext(flags);
     const remote = await this.remote(flags, context);
-    const subject = await openSubject(await remote.admit(path), context, {
+    const { recorded, subject } = await openBaseline(await remote.admit(path), context, {
       remote,
       drivers: () => this.drivers(),
       version: this.config.version,
       top: 0,
       followOutside: flags['follow-outside'],
     });
+    if (subject === null) return recorded;
     await subject.close();
-    return subject.report;
+    return snapshotOf(subject.report, path, subject.kind);
   }
 
   async run(): Promise<Report | BuildReport> {
@@ -230,15 +235,15 @@ export default class Analyze extends BaseCommand {
         }),
       ];
     }
+    if (format === 'html' && flags.baseline !== undefined) {
+      const baseline = await this.baseline(flags, flags.baseline);
+      return (await import('../reporters/html.ts')).renderPage(subject.report, subject.inspection, baseline);
+    }
     const reporter = await loadReporter(format);
     if (reporter === undefined) throw usage('UNKNOWN_REPORTER', `there is no format '${format}'`);
     const { columns, color } = this.terminal(flags);
-    const baseline =
-      flags.baseline === undefined || format !== 'html'
-        ? null
-        : await this.baselineReport(flags, flags.baseline);
     const texts = subjects.map(({ report, inspection }) =>
-      reporter.render(report, { columns, color: color && isPrinted, top: flags.top, inspection, baseline }),
+      reporter.render(report, { columns, color: color && isPrinted, top: flags.top, inspection }),
     );
     return joined(texts);
   }

@@ -13,9 +13,10 @@ import { analyzeDirectories } from '../analyzers/directories.ts';
 import { analyzeFiles } from '../analyzers/files.ts';
 import { KINDS } from '../analyzers/kinds.ts';
 import { treeOfInspection, treeOfReport } from '../analyzers/size-tree.ts';
+import { type Snapshot, snapshotOf } from '../budgets/snapshot.ts';
 import type { Inspection } from '../core/contracts/inspection.ts';
 import type { MeasuredReport, Report } from '../core/contracts/report.ts';
-import type { Reporter, ReporterOptions } from '../core/contracts/reporter.ts';
+import type { Reporter } from '../core/contracts/reporter.ts';
 import { builtFileUrl } from '../core/module-url.ts';
 import { isMeasured } from '../core/report.ts';
 import { compareText, escapeName } from '../core/text.ts';
@@ -23,8 +24,6 @@ import type { Payload } from './html/app/payload.ts';
 import { changesBetween } from './html/changes.ts';
 import { packTree } from './html/pack-tree.ts';
 
-/** Paths of one suggestion that the page shows; the rest is counted. */
-const MAX_PATHS = 200;
 /** Rows of the lists of files and directories in the page; the tree says the same in other words. */
 const MAX_ROWS = 5000;
 
@@ -32,32 +31,37 @@ export const htmlReporter: Reporter = {
   name: 'html',
   mediaType: 'text/html',
   extension: 'html',
-  *render(report: Report, options: ReporterOptions) {
-    const { inspection, baseline = null } = options;
-    const tree = inspection === null ? treeOfReport(report) : treeOfInspection(inspection);
-    const script = readFileSync(builtFileUrl('assets/report-page.js'), 'utf8');
-    const style = readFileSync(builtFileUrl('assets/report-page.css'), 'utf8');
-    const page = measuredOf(report);
-    const payload: Payload = {
-      report: {
-        ...page,
-        files: report.files.slice(0, MAX_ROWS),
-        directories: report.directories.slice(0, MAX_ROWS),
-        suggestions: report.suggestions.map((one) => ({ ...one, paths: one.paths.slice(0, MAX_PATHS) })),
-      },
-      isMeasured: isMeasured(report),
-      tree: packTree(tree, page, inspection),
-      kinds: KINDS,
-      changes: baseline === null ? null : changesBetween(baseline, withAllFiles(report, inspection)),
-    };
-    yield head(escapeName(basename(report.artifact.path)), hash(script), hash(style));
-    yield `<style>${style}</style>\n</head>\n<body>\n`;
-    yield '<noscript><p>This report needs JavaScript, which this browser has turned off.</p></noscript>\n';
-    yield '<div id="page"></div>\n<script type="application/json" id="data">';
-    yield inertJson(payload);
-    yield `</script>\n<script>${script}</script>\n</body>\n</html>\n`;
-  },
+  render: (report, { inspection }) => renderPage(report, inspection, null),
 };
+
+/** @param baseline what the page tells the difference from */
+export function* renderPage(
+  report: Report,
+  inspection: Inspection | null,
+  baseline: Snapshot | null,
+): Generator<string> {
+  const tree = inspection === null ? treeOfReport(report) : treeOfInspection(inspection);
+  const script = readFileSync(builtFileUrl('assets/report-page.js'), 'utf8');
+  const style = readFileSync(builtFileUrl('assets/report-page.css'), 'utf8');
+  const page = measuredOf(report);
+  const payload: Payload = {
+    report: {
+      ...page,
+      files: report.files.slice(0, MAX_ROWS),
+      directories: report.directories.slice(0, MAX_ROWS),
+    },
+    isMeasured: isMeasured(report),
+    tree: packTree(tree, page, inspection),
+    kinds: KINDS,
+    changes: baseline === null ? null : changesBetween(baseline, snapshotNow(report, inspection)),
+  };
+  yield head(escapeName(basename(report.artifact.path)), hash(script), hash(style));
+  yield `<style>${style}</style>\n</head>\n<body>\n`;
+  yield '<noscript><p>This report needs JavaScript, which this browser has turned off.</p></noscript>\n';
+  yield '<div id="page"></div>\n<script type="application/json" id="data">';
+  yield inertJson(payload);
+  yield `</script>\n<script>${script}</script>\n</body>\n</html>\n`;
+}
 
 /** What only a manifest tells, as if its declared sizes were measured; the page says which they are. */
 function measuredOf(report: Report): MeasuredReport {
@@ -88,9 +92,11 @@ function measuredOf(report: Report): MeasuredReport {
 }
 
 /** What a baseline lists must be found, however short the report's own lists are. */
-function withAllFiles(report: Report, inspection: Inspection | null): Report {
-  if (inspection === null) return report;
-  return { ...report, files: analyzeFiles(inspection, 0), directories: analyzeDirectories(inspection, 0) };
+function snapshotNow(report: Report, inspection: Inspection | null): Snapshot {
+  const { path } = report.artifact;
+  if (inspection === null) return snapshotOf(report, path, 'report');
+  const [files, directories] = [analyzeFiles(inspection, 0), analyzeDirectories(inspection, 0)];
+  return snapshotOf({ ...report, files, directories }, path, 'image');
 }
 
 /** JSON that holds no `<`, so that nothing in it ends or begins an element, and no line separator. */

@@ -283,11 +283,13 @@ describeWithTools(['chromium'], 'HTML report', () => {
     ]);
     expect(run.code).toBe(0);
     const { page, problems } = await browser.open(path);
-    const rows = await page.locator('#changes tbody tr').allTextContents();
+    const group = page.locator('#changes .group', { has: page.getByRole('heading', { name: 'Packages' }) });
+    const rows = await group.locator('tbody tr').allTextContents();
     expect(rows).toHaveLength(2);
-    expect(rows[0]).toContain('tarnew');
+    expect(rows[0]).toContain('taradded');
     expect(rows[1]).toContain('dpkg');
     expect(rows[1]).toContain('+97.7 KiB');
+    expect(await page.locator('#changes h2').textContent()).toContain('±0 B since the baseline');
     expect(problems).toEqual([]);
     await page.close();
   });

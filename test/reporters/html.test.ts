@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { treeOfInspection } from '../../src/analyzers/size-tree.ts';
+import { snapshotOf } from '../../src/budgets/snapshot.ts';
 import type { Report } from '../../src/core/contracts/report.ts';
 import type { Payload } from '../../src/reporters/html/app/payload.ts';
 import { changesBetween } from '../../src/reporters/html/changes.ts';
@@ -115,33 +116,38 @@ describe('changes', () => {
   const [kernel, libc] = sampleReport.packages;
   const before: Report = {
     ...sampleReport,
+    artifact: { ...sampleReport.artifact, allocated: 1500 * MiB },
     packages: [
       { ...kernel!, version: '6.1.0', allocated: 300 * MiB },
       { ...libc!, name: 'gone', allocated: 5 * MiB },
     ],
     files: [{ ...sampleReport.files[0]!, allocated: 100 * MiB }],
-    directories: [],
   };
-  const { groups, allocated } = changesBetween(before, sampleReport);
-  const rows = (title: string) => groups.find((group) => group.title === title)?.rows;
+  const changes = changesBetween(
+    snapshotOf(before, 'old.json', 'report'),
+    snapshotOf(sampleReport, 'new.json', 'report'),
+  );
+  const rows = (title: string) => changes.groups.find((group) => group.title === title)?.rows;
 
-  test('largest first, new and gone told from changed', () => {
-    expect(rows('Packages')).toEqual([
-      { name: kernel!.name, detail: '6.1.0 → 6.1.76-1', before: 300 * MiB, after: 398 * MiB },
-      { name: 'libc6', detail: '2.36-9+deb12u4', before: null, after: 13 * MiB },
-      { name: 'gone', detail: '2.36-9+deb12u4', before: 5 * MiB, after: null },
-    ]);
-    expect(allocated).toEqual([1600 * MiB, 1600 * MiB]);
+  test('largest first, with what happened, in words', () => {
+    expect(rows('Packages')?.map(({ name, status, detail, delta }) => [name, status, detail, delta])).toEqual(
+      [
+        [kernel!.name, 'upgraded', '6.1.0 → 6.1.76-1', 98 * MiB],
+        ['libc6', 'added', '2.36-9+deb12u4', 13 * MiB],
+        ['gone', 'removed', '2.36-9+deb12u4', -5 * MiB],
+      ],
+    );
+    expect(rows('In all')?.map(({ name, delta }) => [name, delta])).toEqual([['allocated', 100 * MiB]]);
+    expect(changes).toMatchObject({ baseline: 'old.json', allocated: [1500 * MiB, 1600 * MiB] });
   });
 
-  test('what a cut list does not hold is neither new nor gone', () => {
-    expect(rows('Files')).toEqual([
-      { name: sampleReport.files[0]!.path, detail: '', before: 100 * MiB, after: 110 * MiB },
-    ]);
-    expect(rows('Directories')).toBeUndefined();
+  test('what a cut list does not hold is never called new', () => {
+    expect(rows('Files')?.map(({ status }) => status)).not.toContain('added');
+    expect(rows('Files')?.[0]).toMatchObject({ before: 100 * MiB, after: 110 * MiB, delta: 10 * MiB });
   });
 
   test('nothing differs from itself', () => {
-    expect(changesBetween(sampleReport, sampleReport).groups).toEqual([]);
+    const same = snapshotOf(sampleReport, 'same', 'report');
+    expect(changesBetween(same, same).groups).toEqual([]);
   });
 });

@@ -9,8 +9,6 @@ export interface ReporterOptions {
   readonly top: number;
   /** What the report was made from; null for a saved report. */
   readonly inspection: Inspection | null;
-  /** What it is compared with, by reporters that show differences. */
-  readonly baseline?: Report | null;
 }
 
 /** Turns a report into text. */

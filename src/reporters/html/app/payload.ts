@@ -30,22 +30,29 @@ export interface PackedTree {
   readonly isComplete: boolean;
 }
 
-/** One thing that differs from the baseline; null where it was not there, or its report does not say. */
+/** One thing that differs from the baseline. */
 export interface Change {
   readonly name: string;
+  /** Versions, or the name that it had. */
   readonly detail: string;
+  /** `added`, `removed`, `upgraded` …; empty for a total. */
+  readonly status: string;
+  /** Bytes, or a count; null where it is not there or not known. */
   readonly before: number | null;
   readonly after: number | null;
+  readonly delta: number | null;
+  /** One of the two lists was cut: the change is at least that large. */
+  readonly atLeast: boolean;
+  readonly isCount: boolean;
 }
 
 export interface Changes {
   readonly baseline: string;
-  readonly allocated: readonly [before: number, after: number];
-  readonly groups: readonly {
-    readonly title: string;
-    readonly note: string;
-    readonly rows: readonly Change[];
-  }[];
+  /** Null where the two have no size in common. */
+  readonly allocated: readonly [before: number, after: number] | null;
+  readonly groups: readonly { readonly title: string; readonly rows: readonly Change[] }[];
+  /** What limits the comparison. */
+  readonly notes: readonly string[];
 }
 
 export interface Payload {

@@ -139,72 +139,87 @@ export function hygieneSection({ hygiene }: MeasuredReport, announce: Announce):
 }
 
 /** The difference from a baseline, by what grew and shrank. */
-export function changesSection({ baseline, allocated, groups }: Changes): HTMLElement {
-  const [before, after] = allocated;
-  const note = `against ${escapeName(baseline)}: ${formatSize(before)} then, ${formatSize(after)} now`;
-  if (groups.length === 0) return section('changes', 'No change', note);
-  return section(
-    'changes',
-    `${signed(after - before)} since the baseline`,
-    note,
-    ...groups.map(({ title, note: about, rows }) => {
-      const largest = rows.reduce((most, row) => Math.max(most, Math.abs(deltaOf(row))), 0);
-      const columns: Column<Change>[] = [
-        {
-          title: 'Name',
-          value: ({ name }) => name,
-          cell: (row) =>
-            element(
+export function changesSection({ baseline, allocated, groups, notes }: Changes): HTMLElement {
+  const against = `against ${escapeName(baseline)}`;
+  const note =
+    allocated === null
+      ? against
+      : `${against}: ${formatSize(allocated[0])} then, ${formatSize(allocated[1])} now`;
+  const limits = notes.map((limit) => element('p', { class: 'quiet' }, escapeName(limit)));
+  if (groups.length === 0) return section('changes', 'No change', note, ...limits);
+  const title =
+    allocated === null
+      ? 'Since the baseline'
+      : `${signed(allocated[1] - allocated[0], formatSize)} since the baseline`;
+  return section('changes', title, note, ...groups.map(changesGroup), ...limits);
+}
+
+function changesGroup({ title, rows }: Changes['groups'][number]): HTMLElement {
+  const bytes = rows.filter(({ isCount }) => !isCount);
+  const largest = bytes.reduce((most, { delta }) => Math.max(most, Math.abs(delta ?? 0)), 0);
+  const columns: Column<Change>[] = [
+    {
+      title: 'Name',
+      value: ({ name }) => name,
+      cell: ({ name, status, detail }) =>
+        element(
+          'span',
+          { class: 'named' },
+          escapeName(name),
+          status === '' ? null : element('span', { class: `badge ${BADGES[status] ?? ''}` }, status),
+          detail === '' ? null : element('span', { class: 'quiet' }, escapeName(detail)),
+        ),
+      isHeading: true,
+    },
+    {
+      title: 'Change',
+      value: ({ delta }) => Math.abs(delta ?? 0),
+      cell: ({ delta, atLeast, isCount }) =>
+        delta === null
+          ? '?'
+          : element(
               'span',
-              { class: 'named' },
-              escapeName(row.name),
-              row.before === null ? element('span', { class: 'badge new' }, 'new') : null,
-              row.after === null ? element('span', { class: 'badge gone' }, 'gone') : null,
-              row.detail === '' ? null : element('span', { class: 'quiet' }, escapeName(row.detail)),
+              { class: delta > 0 ? 'grew' : 'shrank' },
+              `${atLeast ? '≥ ' : ''}${signed(delta, isCount ? formatCount : formatSize)}`,
             ),
-          isHeading: true,
-        },
-        {
-          title: 'Change',
-          value: deltaOf,
-          cell: (row) =>
-            element('span', { class: deltaOf(row) > 0 ? 'grew' : 'shrank' }, signed(deltaOf(row))),
-          isNumber: true,
-        },
-        {
-          title: 'Shrank | grew',
-          value: deltaOf,
-          cell: (row) => divergingBar(deltaOf(row), largest),
-          isMinor: true,
-        },
-        {
-          title: 'Before',
-          value: (row) => row.before ?? 0,
-          cell: (row) => sizeOrDash(row.before),
-          isNumber: true,
-          isMinor: true,
-        },
-        {
-          title: 'Now',
-          value: (row) => row.after ?? 0,
-          cell: (row) => sizeOrDash(row.after),
-          isNumber: true,
-        },
-      ];
-      return element(
-        'div',
-        { class: 'group' },
-        element('h3', {}, title, about === '' ? null : element('span', { class: 'quiet' }, about)),
-        sortableTable({ caption: `Changes: ${title}`, columns, rows, sorted: 1, most: 10 }),
-      );
-    }),
+      isNumber: true,
+    },
+    {
+      title: 'Shrank | grew',
+      value: ({ delta }) => delta ?? 0,
+      cell: ({ delta, isCount }) => (isCount ? '' : divergingBar(delta ?? 0, largest)),
+      isMinor: true,
+    },
+    {
+      title: 'Before',
+      value: ({ before }) => before ?? 0,
+      cell: (row) => amountOf(row, row.before),
+      isNumber: true,
+      isMinor: true,
+    },
+    {
+      title: 'Now',
+      value: ({ after }) => after ?? 0,
+      cell: (row) => amountOf(row, row.after),
+      isNumber: true,
+    },
+  ];
+  return element(
+    'div',
+    { class: 'group' },
+    element('h3', {}, title),
+    sortableTable({ caption: `Changes: ${title}`, columns, rows, sorted: 1, most: 10 }),
   );
 }
 
-const deltaOf = ({ before, after }: Change): number => (after ?? 0) - (before ?? 0);
+/** Colours of what happened: growth is what somebody looks for. */
+const BADGES: Record<string, string> = { added: 'new', new: 'new', removed: 'gone', solved: 'gone' };
+
 const sizeOrDash = (bytes: number | null): string => (bytes === null ? '–' : formatSize(bytes));
-const signed = (bytes: number): string =>
-  `${bytes > 0 ? '+' : bytes < 0 ? '−' : '±'}${formatSize(Math.abs(bytes))}`;
+const amountOf = ({ isCount }: Change, value: number | null): string =>
+  isCount && value !== null ? formatCount(value) : sizeOrDash(value);
+const signed = (value: number, format: (value: number) => string): string =>
+  `${value > 0 ? '+' : value < 0 ? '−' : '±'}${format(Math.abs(value))}`;
 
 function divergingBar(delta: number, largest: number): HTMLElement {
   const width = largest > 0 ? (Math.abs(delta) / largest) * 50 : 0;
