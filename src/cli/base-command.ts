@@ -83,7 +83,7 @@ export abstract class BaseCommand extends Command {
   /** How this run opens http(s) addresses. */
   protected async remote(flags: RemoteFlags, context: RunContext): Promise<RemoteFiles> {
     const { RemoteFiles } = await import('./remote.ts');
-    this.remoteFiles = new RemoteFiles(flags, process.env, context);
+    this.remoteFiles ??= new RemoteFiles(flags, process.env, context);
     return this.remoteFiles;
   }
 

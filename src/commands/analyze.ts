@@ -135,7 +135,8 @@ export default class Analyze extends BaseCommand {
     ]);
     const context = this.createContext(flags);
     const remote = await this.remote(flags, context);
-    const { recorded, subject } = await openBaseline(await remote.admit(path), context, {
+    const name = await remote.admit(path);
+    const { recorded, subject } = await openBaseline(name, context, {
       remote,
       drivers: () => this.drivers(),
       version: this.config.version,
@@ -144,7 +145,7 @@ export default class Analyze extends BaseCommand {
     });
     if (subject === null) return recorded;
     await subject.close();
-    return snapshotOf(subject.report, path, subject.kind);
+    return snapshotOf(subject.report, name, subject.kind);
   }
 
   async run(): Promise<Report | BuildReport> {

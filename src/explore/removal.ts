@@ -6,6 +6,7 @@
  * report has sums and no files; there the marks of one list are disjoint, and over several lists their sum is a
  * bound that is said to be one.
  */
+import type { Taken } from '../analyzers/claims.ts';
 import { emit, type Step } from '../analyzers/emit.ts';
 import { positionsInReport } from '../analyzers/packages.ts';
 import { removeCommand, shellQuote } from '../analyzers/remove-packages.ts';
@@ -13,7 +14,7 @@ import { pathInTree, type SizeTree } from '../analyzers/size-tree.ts';
 import type { Resolved, RuleRun } from '../analyzers/suggest.ts';
 import { someOf } from '../analyzers/suggest-text.ts';
 import { leavingWith, type Marked, removalOf } from '../analyzers/what-if.ts';
-import type { Report, Suggestion } from '../core/contracts/report.ts';
+import type { PredictionSection, Report, Suggestion } from '../core/contracts/report.ts';
 import type { RuleFamily } from '../core/contracts/rule.ts';
 import { packageBytes, type Tab } from './model.ts';
 import type { Marks, ScriptKind } from './state.ts';
@@ -37,6 +38,8 @@ export interface Removal {
   alongWith(index: number): readonly number[];
   predict(marks: Marks): Promise<Prediction>;
   script(marks: Marks, kind: ScriptKind): Promise<string>;
+  /** What optimize would write now and afterwards; null without an image to read. */
+  measure: ((marks: Marks) => Promise<PredictionSection>) | null;
 }
 
 export interface ScriptOptions {
@@ -47,13 +50,17 @@ export interface ScriptOptions {
 /** A path that a shell can be given. Bytes that are no UTF-8 are lost in a name, so it would mean another file. */
 const isNameable = (path: string): boolean => !path.includes('\ufffd');
 
-/** @param resolved the report's suggestions, in its order */
+/**
+ * @param resolved the report's suggestions, in its order
+ * @param sample what optimize would write without these entries
+ */
 export function removalFromImage(
   run: RuleRun,
   report: Report,
   resolved: readonly Resolved[],
   tree: SizeTree,
   options: ScriptOptions,
+  sample: (taken: readonly Taken[]) => Promise<PredictionSection>,
 ): Removal {
   const { inspection } = run;
   const inReport = positionsInReport(inspection, report.packages);
@@ -112,6 +119,10 @@ export function removalFromImage(
     async script(marks, kind) {
       const going = await removalOf(run, markedOf(marks));
       return emit(kind, going, inspection.packages, { safety: 'risky', ...options });
+    },
+    async measure(marks) {
+      const going = await removalOf(run, markedOf(marks));
+      return sample(going.flatMap(({ taken }) => taken));
     },
   };
 }
@@ -200,6 +211,7 @@ export function removalFromReport(report: Report, tree: SizeTree, options: Scrip
       }
       return emit(kind, steps, [], { safety: 'risky', ...options });
     },
+    measure: null,
   };
 }
 

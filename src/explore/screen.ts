@@ -318,7 +318,7 @@ function hintLine({ overlay, columns }: State): Line {
   const hints: Record<State['overlay']['kind'], string> = {
     none:
       columns >= 100
-        ? ' ↑↓ move  → open  ← up  Tab lists  Space mark  w write script  s n c a sort  / filter  ? help  q quit'
+        ? ' ↑↓ move  → open  ← up  Tab lists  Space mark  p predict  w script  s n c a sort  / filter  ? help  q quit'
         : ' → open  ← up  Tab lists  Space mark  w script  s sort  / filter  ? help  q quit',
     help: ' Any key closes the help',
     details: ' ↑↓ scroll  Space mark  Esc back',

@@ -48,6 +48,8 @@ export interface State {
   readonly marks: Marks;
   /** Undefined while it is worked out. */
   readonly prediction: Prediction | undefined;
+  /** Marks whose effect on the image is being measured; null when none is. */
+  readonly measuring: Marks | null;
   readonly overlay: Overlay;
   readonly message: string;
   readonly isOver: boolean;
@@ -72,6 +74,8 @@ export type Action =
   | { readonly type: 'script-kind' }
   | { readonly type: 'accept' }
   | { readonly type: 'predicted'; readonly marks: Marks; readonly prediction: Prediction }
+  | { readonly type: 'measure' }
+  | { readonly type: 'measured'; readonly marks: Marks; readonly message: string }
   | { readonly type: 'say'; readonly message: string }
   | { readonly type: 'quit' };
 
@@ -79,6 +83,9 @@ const START: Place = { cursor: 0, top: 0 };
 const NOTHING: Overlay = { kind: 'none' };
 const NO_MARKS: Marks = { directories: new Set(), packages: new Set(), suggestions: new Set() };
 export const NO_PREDICTION: Prediction = { content: 0, artifact: 0, isUpperBound: false, left: 0 };
+
+const NOTHING_MARKED = 'nothing is marked: mark with the space bar first';
+const isUnmarked = (marks: Marks): boolean => TABS.every((tab) => marks[tab].size === 0);
 
 export function initialState(model: Model, columns: number, rows: number): State {
   return {
@@ -94,6 +101,7 @@ export function initialState(model: Model, columns: number, rows: number): State
     filter: { directories: '', packages: '', suggestions: '' },
     marks: NO_MARKS,
     prediction: NO_PREDICTION,
+    measuring: null,
     overlay: NOTHING,
     message: '',
     isOver: false,
@@ -140,7 +148,9 @@ export function markingOf(model: Model, state: State, key: number): Marking {
 }
 
 export function reduce(model: Model, state: State, action: Action): State {
-  const next = step(model, { ...state, message: action.type === 'predicted' ? state.message : '' }, action);
+  // What comes by itself does not take away what somebody is reading.
+  const isTheirs = action.type !== 'predicted' && action.type !== 'measured' && action.type !== 'resize';
+  const next = step(model, isTheirs ? { ...state, message: '' } : state, action);
   return next.isOver ? next : settled(model, next);
 }
 
@@ -209,6 +219,16 @@ function step(model: Model, state: State, action: Action): State {
       return { ...state, overlay: NOTHING };
     case 'predicted':
       return action.marks === state.marks ? { ...state, prediction: action.prediction } : state;
+    case 'measure':
+      if (isUnmarked(state.marks)) return { ...state, message: NOTHING_MARKED };
+      return { ...state, measuring: state.marks, message: 'reading samples of the image …' };
+    case 'measured':
+      if (action.marks !== state.measuring) return state;
+      return {
+        ...state,
+        measuring: null,
+        message: action.marks === state.marks ? action.message : state.message,
+      };
     case 'say':
       return { ...state, message: action.message };
     case 'quit':
@@ -271,8 +291,7 @@ function marked(model: Model, state: State): State {
     set.add(row.key);
   }
   const marks = { ...state.marks, [tab]: set };
-  const isEmpty = TABS.every((name) => marks[name].size === 0);
-  const next = { ...state, marks, prediction: isEmpty ? NO_PREDICTION : undefined };
+  const next = { ...state, marks, prediction: isUnmarked(marks) ? NO_PREDICTION : undefined };
   return state.overlay.kind === 'none' ? moved(next, state.places[tab].cursor + 1) : next;
 }
 
@@ -283,9 +302,7 @@ function isBelow({ tree }: Model, node: number, above: number): boolean {
 
 function overlaid(state: State, kind: 'help' | 'filter' | 'write'): State {
   if (kind !== 'write') return { ...state, overlay: { kind } };
-  if (TABS.every((tab) => state.marks[tab].size === 0)) {
-    return { ...state, message: 'nothing is marked: mark with the space bar first' };
-  }
+  if (isUnmarked(state.marks)) return { ...state, message: NOTHING_MARKED };
   return { ...state, overlay: { kind, script: 'shell', path: SCRIPT_NAMES.shell } };
 }
 

@@ -1,11 +1,12 @@
 /** Draws the screen in a terminal with Ink, and turns keys into actions. All that it knows is in state.ts. */
 import { Box, render, Text, useApp, useInput, useWindowSize } from 'ink';
 import { type ReactElement, useCallback, useEffect, useRef, useState } from 'react';
+import { formatSize } from '../core/size.ts';
 import { actionFor, splitKeys } from './keys.ts';
 import type { Model } from './model.ts';
 import type { Removal } from './removal.ts';
 import { type Line, screen, type Tone } from './screen.ts';
-import { type Action, initialState, reduce, type ScriptKind, type State } from './state.ts';
+import { type Action, initialState, type Marks, reduce, type ScriptKind, type State } from './state.ts';
 
 export interface Session {
   readonly model: Model;
@@ -75,6 +76,13 @@ function Explorer({ session }: { readonly session: Session }): ReactElement {
       (error: unknown) => exit(error instanceof Error ? error : new Error(String(error))),
     );
   }, [dispatch, marks, prediction, removal, exit]);
+  const { measuring } = state;
+  useEffect(() => {
+    if (measuring === null) return;
+    void measure(removal, measuring).then((message) =>
+      dispatch({ type: 'measured', marks: measuring, message }),
+    );
+  }, [dispatch, measuring, removal]);
   useInput((input, key) => {
     if (key.ctrl && input === 'c') {
       exit(new DOMException('interrupted', 'AbortError'));
@@ -100,6 +108,18 @@ function Explorer({ session }: { readonly session: Session }): ReactElement {
       ))}
     </Box>
   );
+}
+
+/** @returns what to tell of it */
+async function measure(removal: Removal, marks: Marks): Promise<string> {
+  if (removal.measure === null) return 'a saved report has nothing to read samples of: explore the image';
+  try {
+    const { before, after, error } = await removal.measure(marks);
+    const sizes = `${formatSize(before.compressed)} → ${formatSize(after.compressed)} (± ${formatSize(error)})`;
+    return `optimize --compress zstd would write ${sizes}`;
+  } catch (error) {
+    return `cannot be told: ${error instanceof Error ? error.message : String(error)}`;
+  }
 }
 
 /** @returns what to tell of it */

@@ -78,6 +78,8 @@ describeWithTools(['tmux', 'shellcheck'], 'explore', () => {
       .filter(([path, [kind]]) => path.startsWith('/usr/bin/') && kind === 'regular')
       .sort(([, a], [, b]) => b[2] - a[2]);
     expect(marked).toContain(`1 marked: ${formatSize(biggest![1][2])} go`);
+    await it.press('p');
+    await it.until(/optimize --compress zstd would write .+ → .+ \(± .+\)/);
     await it.press('w', 'Enter');
     await it.until(/wrote imgopt-cleanup\.sh/);
     const script = join(folder, 'imgopt-cleanup.sh');

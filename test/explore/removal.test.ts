@@ -45,7 +45,15 @@ describe('with an image', async () => {
     suggestions: resolved.map(({ suggestion }) => suggestion),
   };
   const tree = treeOfInspection(inspection);
-  const removal = removalFromImage(run, report, resolved, tree, OPTIONS);
+  const removal = removalFromImage(run, report, resolved, tree, OPTIONS, async (taken) => {
+    const bytes = taken.reduce((sum, one) => sum + one.bytes, 0);
+    return {
+      before: { uncompressed: 0, compressed: 0 },
+      after: { uncompressed: bytes, compressed: 0 },
+      error: 0,
+      sampled: 0,
+    };
+  });
   const node = (path: string): number => {
     for (let at = 0; at < tree.count; at++) if (pathInTree(tree, at) === path) return at;
     throw new Error(path);
@@ -69,6 +77,15 @@ describe('with an image', async () => {
     // /srv/data has a block of its own.
     expect(content).toBe(blocks(20_000, 5000, 90_000, 70_000, 9000) + 4096);
     expect(isUpperBound).toBe(false);
+  });
+
+  test('what is measured is what goes', async () => {
+    const marks = marksOf({
+      directories: [node('/srv/data'), node('/usr/bin/tool')],
+      packages: [named('tool')],
+    });
+    const { after } = await removal.measure!(marks);
+    expect(after.uncompressed).toBe(blocks(20_000, 5000, 90_000, 70_000) + 4096);
   });
 
   test('what the machine needs cannot be marked', () => {

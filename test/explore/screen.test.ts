@@ -12,6 +12,7 @@ const removal: Removal = {
   alongWith: () => [],
   predict: async () => ({ content: 0, artifact: 0, isUpperBound: false, left: 0 }),
   script: async () => '',
+  measure: null,
 };
 const textOf = (line: Line): string => line.map(({ text }) => text).join('');
 const shown = (actions: readonly Action[], columns: number, rows: number): string[] =>

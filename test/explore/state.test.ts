@@ -192,6 +192,20 @@ describe('marks', () => {
     expect(known.prediction).toBe(prediction);
   });
 
+  test('measuring needs something marked, and tells only of what is marked still', () => {
+    const measure: Action = { type: 'measure' };
+    expect(play(model, [measure])).toMatchObject({
+      measuring: null,
+      message: expect.stringMatching(/nothing is marked/),
+    });
+    const busy = play(model, [mark, measure]);
+    expect(busy.measuring).toBe(busy.marks);
+    const done = { type: 'measured', marks: busy.marks, message: '5 MiB' } as const;
+    expect(reduce(model, busy, done)).toMatchObject({ measuring: null, message: '5 MiB' });
+    const other = reduce(model, busy, mark);
+    expect(reduce(model, other, done)).toMatchObject({ measuring: null, message: '' });
+  });
+
   test('a script needs something marked; its name follows its kind until somebody names it', () => {
     const write: Action = { type: 'overlay', kind: 'write' };
     const kind: Action = { type: 'script-kind' };
