@@ -17,6 +17,7 @@ import type { Reporter, ReporterOptions } from '../core/contracts/reporter.ts';
 import { isMeasured } from '../core/report.ts';
 import { formatShare, formatSize } from '../core/size.ts';
 import { escapeName } from '../core/text.ts';
+import { disksSection, layersSection } from './container-table.ts';
 import { manifestHeadline, manifestPackages } from './manifest-table.ts';
 import { count, type Page, shown, title } from './page.ts';
 import { partitionTypeName } from './partition-types.ts';
@@ -53,6 +54,8 @@ export const tableReporter: Reporter = {
 function* imagePage(page: ImagePage): Generator<string> {
   yield headline(page);
   yield booksSection(page);
+  yield layersSection(page);
+  yield disksSection(page);
   yield volumesSection(page);
   yield packagesSection(page);
   yield directoriesSection(page);

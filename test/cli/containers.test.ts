@@ -51,6 +51,16 @@ describe('analyze', () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toMatch(/^in\.ova: ova, /m);
     expect(stdout).toMatch(/^ *2: +ext4 +\/data /m);
+    expect(stdout).toMatch(/^Disks$/m);
+    expect(stdout).toMatch(/^ *2 .* 2\.0 MiB +vmdk +data\.vmdk$/m);
+  });
+
+  test('shows what layers waste', async () => {
+    const { code, stdout } = await imgopt(['analyze', fixturePath('containers/image.tar')], { cwd: folder });
+    expect(code).toBe(0);
+    // seq 1 5000 is 23,893 bytes and seq 1 700 is 2,692, as wc -c says: both are gone, or replaced, in the second layer.
+    expect(stdout).toMatch(/^Layers +26\.0 KiB wasted/m);
+    expect(stdout).toMatch(/^23\.3 KiB +1 +var\/cache\/pkgcache$/m);
   });
 
   test('a digest that is wrong is exit 3, and only with --verify', async () => {
