@@ -6,38 +6,39 @@
  * `artifice` without `keep_input_artifact` keeps what the builder made. Never set it to false here: a builder's
  * artifact is its whole output folder, and the small image lies in it.
  */
+import { NAME, USUAL_FOLDER } from './folder-name.ts';
 import type { TemplateKind } from './template-kind.ts';
 
 const COMMAND = 'imgopt packer post-process';
-/** Results lie beside the image, in the folder that builders write to unless told otherwise. */
+/** Results lie beside the image. */
 const RESULTS = '*.optimized.*';
 
-const SNIPPETS: Record<TemplateKind, () => string> = {
-  hcl2: () => `post-processors {
+const SNIPPETS: Record<TemplateKind, (folder: string) => string> = {
+  hcl2: (folder) => `post-processors {
   post-processor "manifest" {}
   post-processor "shell-local" { inline = ["${COMMAND}"] }
-  post-processor "artifice" { files = ["output-\${source.name}/${RESULTS}"] }
+  post-processor "artifice" { files = [${JSON.stringify(`${named(folder, '${source.name}')}/${RESULTS}`)}] }
 }
 `,
-  'hcl2-json': () =>
+  'hcl2-json': (folder) =>
     json({
       'post-processors': [
         {
           'post-processor': [
             { manifest: {} },
             { 'shell-local': { inline: [COMMAND] } },
-            { artifice: { files: [`output-\${source.name}/${RESULTS}`] } },
+            { artifice: { files: [`${named(folder, '${source.name}')}/${RESULTS}`] } },
           ],
         },
       ],
     }),
-  json: () =>
+  json: (folder) =>
     json({
       'post-processors': [
         [
           { type: 'manifest' },
           { type: 'shell-local', inline: [COMMAND] },
-          { type: 'artifice', files: [`output-{{build_name}}/${RESULTS}`] },
+          { type: 'artifice', files: [`${named(folder, '{{build_name}}')}/${RESULTS}`] },
         ],
       ],
     }),
@@ -49,9 +50,16 @@ const PLACES: Record<TemplateKind, string> = {
   json: 'beside builders and provisioners',
 };
 
-/** The block or property, ready to be pasted. */
-export function snippetFor(kind: TemplateKind): string {
-  return SNIPPETS[kind]();
+/**
+ * The block or property, ready to be pasted.
+ * @param folder where the sources write, as `outputFolder` has it
+ */
+export function snippetFor(kind: TemplateKind, folder: string = USUAL_FOLDER): string {
+  return SNIPPETS[kind](folder);
+}
+
+function named(folder: string, name: string): string {
+  return folder.replaceAll(NAME, name);
 }
 
 /** Where it belongs. */

@@ -370,6 +370,31 @@ describe('imgopt packer init', () => {
     expect(readFileSync(join(cwd, 'imgopt.yml'), 'utf8')).toBe('# mine\n');
   });
 
+  test('results are looked for where the sources write', async () => {
+    const cwd = mkdtempSync(join(folder, 'init-'));
+    const init = async (text: string): Promise<{ files: string; stderr: string }> => {
+      writeFileSync(join(cwd, 'all.pkr.hcl'), text);
+      const { code, stdout, stderr } = await imgopt(['packer', 'init', 'all.pkr.hcl', '--force'], { cwd });
+      expect(code).toBe(0);
+      return { files: /files = (.+) \}/.exec(stdout)![1]!, stderr };
+    };
+    const source = (name: string, output: string): string =>
+      `source "qemu" "${name}" {\n  output_directory = ${output}\n}\n`;
+    const build = 'build {\n  sources = ["source.qemu.a"]\n}\n';
+    const one = await init(`${source('a', '"images/out"')}${build}`);
+    expect(one.files).toBe('["images/out/*.optimized.*"]');
+    const both = await init(
+      `${source('debian', '"build/debian"')}${source('alpine', '"build/alpine"')}${build}`,
+    );
+    expect(both.files).toBe('["build/${source.name}/*.optimized.*"]');
+    const apart = await init(
+      `${source('x1', '"here"')}${source('x2', '"there"')}${source('x3', 'var.out')}${build}`,
+    );
+    expect(apart.files).toBe('["here/*.optimized.*"]');
+    expect(apart.stderr).toContain('check the files of artifice for qemu.x2 writes to there\n');
+    expect(apart.stderr).toContain('check the files of artifice for qemu.x3\n');
+  });
+
   test('without a template it says so', async () => {
     const cwd = mkdtempSync(join(folder, 'init-'));
     const { code, stdout, stderr } = await imgopt(['packer', 'init'], { cwd });

@@ -1,6 +1,7 @@
 import { Args, Flags } from '@oclif/core';
 import { BaseCommand } from '../../cli/base-command.ts';
 import { CONFIG_NAME } from '../../config/find.ts';
+import { escapeName } from '../../core/text.ts';
 import type { TemplateKind } from '../../packer/template-kind.ts';
 
 export interface InitResult {
@@ -14,7 +15,8 @@ export interface InitResult {
 export default class PackerInit extends BaseCommand {
   static override summary = 'Print what makes a Packer template call imgopt, and begin an imgopt.yml.';
   static override description =
-    'The language of the template at hand (HCL2, HCL2 as JSON, JSON) decides how the post-processors are written. ' +
+    'The language of the template at hand (HCL2, HCL2 as JSON, JSON) decides how the post-processors are written, ' +
+    'and where its sources write decides where they look. ' +
     'The template itself is not touched. An imgopt.yml that is there already stays.';
   static override examples = [
     '<%= config.bin %> <%= command.id %>',
@@ -36,13 +38,17 @@ export default class PackerInit extends BaseCommand {
         import('../../cli/output-file.ts'),
       ]);
     const { path, kind } = await findTemplate(args.template);
-    const snippet = snippetFor(kind);
+    const { outputFolder } = await import('../../packer/output-folder.ts');
+    const { folder, exceptions } = await outputFolder(path);
+    const snippet = snippetFor(kind, folder);
     const isThere = !flags.force && (await isFile(CONFIG_NAME));
     if (!isThere) {
       await writeTextFile(CONFIG_NAME, [STARTING_CONFIG], { force: flags.force, signal: this.signal });
     }
     this.note(`imgopt: for ${path}, ${placeFor(kind)}:`, flags);
     if (!this.jsonEnabled()) await this.print(snippet);
+    for (const one of exceptions)
+      this.note(`imgopt: check the files of artifice for ${escapeName(one)}`, flags);
     this.note(`imgopt: ${CONFIG_NAME} ${isThere ? 'is there already and stays' : 'written'}`, flags);
     return { template: path, kind, snippet, config: isThere ? null : CONFIG_NAME };
   }
