@@ -95,8 +95,7 @@ function evaluateJson(value: Value, scope: Scope): Value {
       if (expression === undefined) return dynamic(value.place);
       const made = evaluate(expression, scope);
       if (made.kind !== 'string') return { ...made, place: value.place };
-      // The heredoc that it was parsed as ends with a line feed of ours.
-      return madeString(made.text.text.replace(/\n$/, ''), value.place);
+      return madeString(made.text.text, value.place);
     }
     case 'list':
       scope.budget.spend(value.items.length);
@@ -121,6 +120,9 @@ class JsonText extends SourceFile {
   }
   override place(_start: number, _end: number): Place {
     return this.whole;
+  }
+  override mapped(start: number, end: number): MappedText {
+    return MappedText.made(this.text.slice(start, end), this.whole);
   }
 }
 
@@ -303,8 +305,11 @@ class Evaluator {
     const [open, name] = node.children;
     const closing = node.children.at(-1);
     if (open === undefined || name === undefined || closing === undefined) return dynamic(place);
-    const start = this.file.text.indexOf('\n', name.end) + 1 || name.end;
-    const end = Math.max(start, this.file.text.lastIndexOf('\n', closing.start - 1) + 1);
+    // A text that was put into a here-document for the parser begins before the text itself, and is all of it.
+    const isWhole = open.start < 0;
+    const { text: source } = this.file;
+    const start = isWhole ? 0 : source.indexOf('\n', name.end) + 1 || name.end;
+    const end = isWhole ? source.length : Math.max(start, source.lastIndexOf('\n', closing.start - 1) + 1);
     const inside = node.children.slice(2, -1);
     const text = this.parts(inside, start, end, false);
     return stringValue(this.textOf(open) === '<<-' ? this.withoutIndent(text) : text, place);
@@ -336,7 +341,7 @@ class Evaluator {
     const literal = (to: number): void => {
       if (to <= at) return;
       let from = at;
-      if (trims) while (from < to && /\s/.test(this.file.text[from]!)) from++;
+      if (trims) from = this.trimmedStart(from, to);
       trims = false;
       parts.push(...this.unescape(from, to, escapes));
     };
@@ -344,7 +349,7 @@ class Evaluator {
       if (node.type !== 'template_interpolation' && node.type !== 'template_directive') continue;
       const raw = this.textOf(node);
       let to = node.start;
-      if (raw[2] === '~') while (to > at && /\s/.test(this.file.text[to - 1]!)) to--;
+      if (raw[2] === '~') to = this.trimmedEnd(at, to);
       literal(to);
       parts.push(
         node.type === 'template_interpolation' ? this.interpolation(node) : this.directive(node, escapes),
@@ -356,6 +361,29 @@ class Evaluator {
     const text = parts.length === 0 ? MappedText.empty : MappedText.join(parts);
     this.scope.budget.spend(parts.length, text.text.length);
     return text;
+  }
+
+  /** `~}`: blanks go up to the end of the line and with it, as HCL's scanner cuts its literals. */
+  private trimmedStart(from: number, to: number): number {
+    let at = from;
+    while (at < to && /\s/.test(this.file.text[at]!)) if (this.file.text[at++] === '\n') break;
+    return at;
+  }
+
+  /** `${~`: blanks go back to the beginning of the line. */
+  private trimmedEnd(from: number, to: number): number {
+    let at = to;
+    while (at > from && /[^\S\n]/.test(this.file.text[at - 1]!)) at--;
+    return at;
+  }
+
+  /** The text between two directives. */
+  private between(body: readonly SyntaxNode[], first: number, last: number, escapes: boolean): MappedText {
+    const open = body[first]!;
+    const close = body[last]!;
+    const start = this.textOf(open).at(-2) === '~' ? this.trimmedStart(open.end, close.start) : open.end;
+    const end = this.textOf(close)[2] === '~' ? this.trimmedEnd(start, close.start) : close.start;
+    return this.parts(body.slice(first + 1, last), start, end, escapes);
   }
 
   private interpolation(node: SyntaxNode): MappedText {
@@ -378,9 +406,8 @@ class Evaluator {
       const last = body.length - 1;
       const cut = other < 0 ? last : other;
       if (holds === undefined || body[0] === undefined || body[last] === undefined) return hole;
-      if (holds) return this.parts(body.slice(1, cut), body[0].end, body[cut]!.start, escapes);
-      if (other < 0) return MappedText.empty;
-      return this.parts(body.slice(other + 1, last), body[other]!.end, body[last].start, escapes);
+      if (holds) return this.between(body, 0, cut, escapes);
+      return other < 0 ? MappedText.empty : this.between(body, other, last, escapes);
     }
     if (inner.type === 'template_for') {
       const intro = body[0];
@@ -390,14 +417,10 @@ class Evaluator {
       const over = intro.children.find((one) => one.type === 'expression');
       const pairs = over === undefined ? undefined : pairsOf(this.expression(over));
       if (pairs === undefined || names.length === 0) return hole;
-      const made = pairs.map(([key, value]) =>
-        new Evaluator(this.file, extended(this.scope, iteration(names, key, value))).parts(
-          body.slice(1, -1),
-          intro.end,
-          last.start,
-          escapes,
-        ),
-      );
+      const made = pairs.map(([key, value]) => {
+        const scope = extended(this.scope, iteration(names, key, value));
+        return new Evaluator(this.file, scope).between(body, 0, body.length - 1, escapes);
+      });
       return made.length === 0 ? MappedText.empty : MappedText.join(made);
     }
     return hole;
@@ -410,7 +433,7 @@ class Evaluator {
     let at = start;
     pattern.lastIndex = start;
     for (let match = pattern.exec(text); match !== null && match.index < end; match = pattern.exec(text)) {
-      if (match.index > at) parts.push(MappedText.of(this.file.place(at, match.index)));
+      if (match.index > at) parts.push(this.file.mapped(at, match.index));
       const [raw] = match;
       at = match.index + raw.length;
       const code = /^\\[uU]/.test(raw) ? Number.parseInt(raw.slice(2), 16) : -1;
@@ -424,7 +447,7 @@ class Evaluator {
             : (ESCAPES[raw[1]!] ?? raw);
       parts.push(MappedText.made(made, this.file.place(match.index, at)));
     }
-    if (end > at) parts.push(MappedText.of(this.file.place(at, end)));
+    if (end > at) parts.push(this.file.mapped(at, end));
     return parts;
   }
 
@@ -538,7 +561,7 @@ class Evaluator {
     const path = staticText(values[0]);
     const file = path === undefined ? undefined : this.scope.host.readFile(path);
     if (file === undefined) return dynamic(place);
-    const whole = stringValue(MappedText.of(file.place(0, file.text.length)), place);
+    const whole = stringValue(file.mapped(0, file.text.length), place);
     if (name === 'file') return whole;
     const expression = this.scope.host.template(file);
     if (expression === undefined) return dynamic(place);
@@ -547,10 +570,7 @@ class Evaluator {
     if (variables?.kind === 'object')
       for (const entry of variables.entries) names.set(entry.key, entry.value);
     return this.scope.budget.nested(place, () => {
-      const made = evaluate(expression, extended(this.scope, names, true));
-      if (made.kind !== 'string') return made;
-      const { text } = made;
-      return stringValue(file.text.endsWith('\n') ? text.slice(0, text.text.length - 1) : text, place);
+      return relocate(evaluate(expression, extended(this.scope, names, true)), place);
     });
   }
 }

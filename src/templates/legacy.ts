@@ -161,7 +161,7 @@ function renderString(
   if (!text.includes('{{')) return value;
   const parts: MappedText[] = [];
   let at = 0;
-  for (const { start, end, words } of actions(text)) {
+  for (const { start, end, words } of goActions(text)) {
     const made = actionText(words, user, folder);
     if (made === undefined) continue;
     if (start > at) parts.push(value.text.slice(at, start));
@@ -193,7 +193,7 @@ function actionText(
 }
 
 /** The actions of a Go template: `{{ user `x` }}` as its words, strings without their quotes. */
-function* actions(text: string): Iterable<{ start: number; end: number; words: string[] }> {
+export function* goActions(text: string): Iterable<{ start: number; end: number; words: string[] }> {
   for (let start = text.indexOf('{{'); start >= 0; ) {
     let at = start + 2;
     const words: string[] = [];

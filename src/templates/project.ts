@@ -10,7 +10,7 @@ import { MAX_LINT_ENTRIES } from '../core/limits.ts';
 import { type Playbook, readPlaybook, type Task, taskOperations } from './ansible.ts';
 import { foldersAbove, isFile, isFolder, LintFiles, namesIn, realPath, shownPath } from './files.ts';
 import { readHcl2 } from './hcl2.ts';
-import { isLegacyTemplate, readLegacy } from './legacy.ts';
+import { goActions, isLegacyTemplate, readLegacy } from './legacy.ts';
 import type { Block, Build, Provisioner, Source, Template } from './model.ts';
 import { type Operation, operationsOf } from './operations.ts';
 import { readSeed, type Seed, seedKind } from './seeds.ts';
@@ -244,7 +244,7 @@ class Loader {
     const name = basename(path);
     const kind = seedKind(file.text);
     if (kind !== undefined) {
-      this.seed(kind, file, MappedText.of(file.place(0, file.text.length)));
+      this.seed(kind, file, file.mapped(0, file.text.length));
       return;
     }
     if (/\.ya?ml$/.test(name)) {
@@ -515,8 +515,8 @@ class Loader {
   private hasErrexit(block: Block): boolean {
     return optionsOf(block.value('execute_command')).some((command) => {
       if (command.kind !== 'string') return command.kind === 'dynamic';
-      const script = new ShellScript(this.bash, command.text);
-      return script.invocations.some(
+      const text = MappedText.made(commandText(command.text.text), command.place);
+      return new ShellScript(this.bash, text).invocations.some(
         (one) => SHELLS.has(one.name) && one.args.some((arg) => /^-[a-zA-Z]*e/.test(arg.text)),
       );
     });
@@ -535,7 +535,7 @@ class Loader {
       known.goesOnAfterErrors ||= goesOn;
       return known;
     }
-    const script = new ShellScript(this.bash, MappedText.of(file.place(0, file.text.length)));
+    const script = new ShellScript(this.bash, file.mapped(0, file.text.length));
     return this.unit(script, 'file', file.path, isLocal, goesOn, key);
   }
 
@@ -607,9 +607,7 @@ class Loader {
       const file = this.files.tryRead(path);
       const kind = file === undefined ? undefined : seedKind(file.text);
       if (file === undefined || kind === undefined) return;
-      this.attempt(path, () =>
-        found.push(this.seed(kind, file, MappedText.of(file.place(0, file.text.length)))),
-      );
+      this.attempt(path, () => found.push(this.seed(kind, file, file.mapped(0, file.text.length))));
     };
     for (const name of ['http_directory', 'floppy_dirs']) {
       for (const one of itemsOf(block.value(name))) {
@@ -655,6 +653,17 @@ class Loader {
 
 const isWholeFile = (place: Place): boolean =>
   place.start === 0 && place.end >= place.file.text.trimEnd().length;
+
+/** An `execute_command` as it will run: variables in front, the script in its place. */
+function commandText(text: string): string {
+  let made = '';
+  let at = 0;
+  for (const { start, end, words } of goActions(text)) {
+    made += text.slice(at, start) + (words[0] === '.Path' ? 'script' : '');
+    at = end;
+  }
+  return made + text.slice(at);
+}
 
 /** The interpreter of a script's first line; undefined without one. */
 function shellOf(file: SourceFile): string | undefined {

@@ -43,6 +43,11 @@ export function isOn(block: Block, name: string): boolean {
   return truth(block.value(name)) === true;
 }
 
+/** An address that gives another image with every release. */
+export function isMoving(address: string): boolean {
+  return /[/_-](?:latest|current|daily)(?:[/_.-]|$)/i.test(address);
+}
+
 /** The words of a list setting, those of all lists that it may be. */
 export function wordsOf(value: Value | undefined): string[] {
   return itemsOf(value).map((one) => staticText(one) ?? '');

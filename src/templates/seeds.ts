@@ -266,13 +266,16 @@ function readCloudInit(parser: Parser, text: MappedText, seed: Draft): void {
 
 /** A text from several places, as a file. */
 class MappedFile extends SourceFile {
-  private readonly mapped: MappedText;
-  constructor(path: string, mapped: MappedText) {
-    super(path, mapped.text);
-    this.mapped = mapped;
+  private readonly source: MappedText;
+  constructor(path: string, source: MappedText) {
+    super(path, source.text);
+    this.source = source;
   }
   override place(start: number, end: number): Place {
-    return this.mapped.placeOf(start, end) ?? { file: this, start, end };
+    return this.source.placeOf(start, end) ?? { file: this, start, end };
+  }
+  override mapped(start: number, end: number): MappedText {
+    return this.source.slice(start, end);
   }
 }
 

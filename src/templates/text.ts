@@ -67,6 +67,11 @@ export class SourceFile {
   place(start: number, end: number): Place {
     return { file: this, start, end };
   }
+
+  /** A stretch of it with its places. */
+  mapped(start: number, end: number): MappedText {
+    return MappedText.of(this.place(start, end));
+  }
 }
 
 /** A stretch of a file, half-open, in UTF-16 units. */

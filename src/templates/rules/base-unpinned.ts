@@ -1,5 +1,5 @@
 import type { Block } from '../model.ts';
-import { headerOf, isOn, sourcesOfType } from '../queries.ts';
+import { headerOf, isMoving, isOn, sourcesOfType } from '../queries.ts';
 import type { Found, LintRule } from '../rule.ts';
 import { staticText, toText } from '../value.ts';
 
@@ -22,7 +22,7 @@ export const baseUnpinned: LintRule = {
       // A checksum in the template pins what any address gives.
       const isPinned =
         checksum !== undefined && /^(?:(?:md5|sha\d+):)?[0-9a-fA-F]{32,}$/.test(staticText(checksum) ?? '');
-      if (address !== undefined && !isPinned && /[/_-](?:latest|current|daily)(?:[/_.-]|$)/i.test(text)) {
+      if (address !== undefined && !isPinned && isMoving(text)) {
         yield { place: address.place, message: 'is another image with every release' };
       }
       yield* ofCloud(type, block);

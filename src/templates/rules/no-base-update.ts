@@ -1,5 +1,6 @@
-import { completePlans, has, headerOf, isOn } from '../queries.ts';
+import { completePlans, has, headerOf, isMoving, isOn } from '../queries.ts';
 import type { Found, LintRule } from '../rule.ts';
+import { toText } from '../value.ts';
 
 const CLOUD =
   /^(?:amazon-ebs|amazon-instance|amazon-ebssurrogate|azure-arm|googlecompute|openstack|digitalocean|hcloud|linode|oracle-oci|scaleway|vultr|alicloud-ecs|qemu)/;
@@ -20,6 +21,9 @@ export const noBaseUpdate: LintRule = {
       // An installer takes the newest packages from its mirror, as far as it has one.
       if (plan.build.sources.some(({ type, block }) => type === 'qemu' && !isOn(block, 'disk_image')))
         continue;
+      // The newest image of all is up to date by itself.
+      const addresses = plan.build.sources.map(({ block }) => block.value('iso_url'));
+      if (addresses.every((value) => value !== undefined && isMoving(toText(value).text))) continue;
       if (
         has(plan, ({ operation }) => operation.kind === 'upgrade') ||
         plan.seeds.some((seed) => seed.upgrades)

@@ -18,6 +18,8 @@ export const oversizedVolume: LintRule = {
   },
   *check(project): Iterable<Found> {
     for (const { block } of sourcesOfType(project, /^amazon-/)) {
+      // Windows needs as much as that for itself.
+      if (staticText(block.value('communicator')) === 'winrm') continue;
       const nested = block.blocks.filter((one) => one.type === 'launch_block_device_mappings');
       const fromBlocks = nested.map((one) => one.value('volume_size'));
       const fromValues =

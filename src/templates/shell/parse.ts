@@ -226,11 +226,19 @@ class Reader {
       else if (REDIRECTS.has(child.type)) {
         const redirect = this.simpleRedirect(child);
         if (redirect !== undefined) redirects.push(redirect);
-      } else if (WORDS.has(child.type)) words.push(this.word(child));
+      } else if (WORDS.has(child.type)) this.add(words, this.word(child));
       else if (!child.isNamed && words.length === 0) words.push(this.word(child));
       else if (child.type === '==' || child.type === '=~') words.push(this.word(child));
     }
     return { kind: 'command', assignments, words, redirects, start: node.start, end: node.end };
+  }
+
+  /** The grammar parts a word at a backslash and line feed inside of it; the shell does not (POSIX 2.2.1). */
+  private add(words: Word[], word: Word): void {
+    const last = words.at(-1);
+    if (last !== undefined && /^(?:\\\r?\n)+$/.test(this.text.slice(last.end, word.start))) {
+      words[words.length - 1] = { start: last.start, end: word.end, parts: [...last.parts, ...word.parts] };
+    } else words.push(word);
   }
 
   private assignment(node: SyntaxNode): Assignment {

@@ -32,6 +32,11 @@ describeRule(noBaseUpdate, ({ messages }) => {
     );
   });
 
+  it('says nothing of an image that is the newest by its address', async () => {
+    const daily = '  disk_image = true\n  iso_url = "https://cloud.example.org/noble/current/noble.img"';
+    expect(await messages(provisioned('#!/bin/sh -e\ntrue\n', daily))).toEqual([]);
+  });
+
   it('says nothing of an installer, which takes the newest from its mirror', async () => {
     expect(await messages(provisioned('#!/bin/sh -e\ntrue\n', ''))).toEqual([]);
   });
