@@ -262,6 +262,23 @@ describeWithTools(['chromium'], 'HTML report', () => {
     await page.close();
   });
 
+  test('a package list shows what packages declare, and nothing that nobody measured', async () => {
+    const list = join(folder, 'packages.txt');
+    writeFileSync(list, 'libc6 2.36-9 12988\nbash 5.2.15-2 7165\nadduser 3.134 686\n');
+    const path = join(folder, 'packages.html');
+    const run = await imgopt(['analyze', list, '--format', 'html', '--output', path]);
+    expect(run.code).toBe(0);
+    const { page, problems } = await browser.open(path);
+    // dpkg's Installed-Size is in KiB.
+    expect(await page.locator('.total').textContent()).toContain(formatSize((12_988 + 7165 + 686) * 1024));
+    expect(await page.locator('[role=tab]').allTextContents()).toEqual(['Packages']);
+    const text = await page.locator('#page').textContent();
+    expect(text).toContain('Declared');
+    expect(text).not.toMatch(/Allocated|in 0 files|in no package|apparent/);
+    expect(problems).toEqual([]);
+    await page.close();
+  });
+
   test('a baseline shows what grew', async () => {
     const old = JSON.parse((await imgopt(['analyze', image, '--json'])).stdout) as {
       packages: { name: string; allocated: number }[];

@@ -40,7 +40,7 @@ function start(): void {
     report.totals.allocated > 0 ? mapSection(model, announce) : null,
     suggestionsSection(report, announce),
     hygieneSection(report, announce),
-    packagesSection(report),
+    packagesSection(report, payload.isMeasured),
     directoriesSection(report, model.tree.allocated(0)),
     filesSection(report),
     filesystemsSection(report),

@@ -110,18 +110,20 @@ class MapSection {
           ...this.tabs,
         ),
         element('div', { class: 'search' }, this.field),
-        element(
-          'label',
-          {
-            class: 'measure',
-            attributes: {
-              for: 'measure',
-              title: 'Sizes as ls shows them, in place of the blocks that files occupy',
-            },
-          },
-          this.measureBox,
-          'apparent sizes',
-        ),
+        model.payload.isMeasured
+          ? element(
+              'label',
+              {
+                class: 'measure',
+                attributes: {
+                  for: 'measure',
+                  title: 'Sizes as ls shows them, in place of the blocks that files occupy',
+                },
+              },
+              this.measureBox,
+              'apparent sizes',
+            )
+          : null,
       ),
       element('nav', { class: 'crumbs', attributes: { 'aria-label': 'Place in the map' } }, this.crumbs),
       element(
@@ -333,7 +335,7 @@ class MapSection {
     const columns: Column<Item>[] = [
       { title: 'Name', value: (item) => item.label, cell: (item) => this.nameCell(item), isHeading: true },
       {
-        title: measure === 'size' ? 'Size' : 'Allocated',
+        title: measure === 'size' ? 'Size' : this.model.payload.isMeasured ? 'Allocated' : 'Declared',
         value: (item) => item[measure],
         cell: (item) => formatSize(item[measure]),
         isNumber: true,

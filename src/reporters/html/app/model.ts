@@ -302,7 +302,7 @@ function packagesRoot(model: Model): Item {
           detail: escapeName([one.version, one.manager].join(', ')),
           allocated: one.allocated,
           size: one.allocated,
-          files: one.files,
+          files: model.payload.isMeasured ? one.files : null,
           color: mostOf(tree, nodes),
           ...(nodes.length === 0
             ? {}
@@ -322,7 +322,7 @@ function packagesRoot(model: Model): Item {
     label: 'Packages',
     allocated: report.totals.allocated,
     size: report.totals.allocated,
-    files: report.totals.files,
+    files: model.payload.isMeasured ? report.totals.files : null,
     color: OTHER_GROUP,
     inside,
   });

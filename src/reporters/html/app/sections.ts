@@ -235,7 +235,11 @@ function divergingBar(delta: number, largest: number): HTMLElement {
 
 type PackageRow = MeasuredReport['packages'][number];
 
-export function packagesSection({ packages, totals }: MeasuredReport): HTMLElement | null {
+/** @param isMeasured false for a manifest, which knows only what packages declare */
+export function packagesSection(
+  { packages, totals }: MeasuredReport,
+  isMeasured: boolean,
+): HTMLElement | null {
   if (packages.length === 0) return null;
   const columns: Column<PackageRow>[] = [
     {
@@ -256,22 +260,9 @@ export function packagesSection({ packages, totals }: MeasuredReport): HTMLEleme
       cell: ({ version }) => escapeName(version),
       isMinor: true,
     },
-    allocatedColumn(),
+    isMeasured ? allocatedColumn<PackageRow>() : DECLARED,
     shareColumn(totals.allocated),
-    {
-      title: 'Declared',
-      value: ({ installedSize }) => installedSize ?? -1,
-      cell: ({ installedSize }) => sizeOrDash(installedSize),
-      isNumber: true,
-      isMinor: true,
-    },
-    {
-      title: 'Files',
-      value: ({ files }) => files,
-      cell: ({ files }) => formatCount(files),
-      isNumber: true,
-      isMinor: true,
-    },
+    ...(isMeasured ? MEASURED_COLUMNS : []),
     {
       title: 'Installed',
       value: ({ automatic }) => (automatic === null ? '' : automatic ? 'automatically' : 'by request'),
@@ -284,7 +275,9 @@ export function packagesSection({ packages, totals }: MeasuredReport): HTMLEleme
       isMinor: true,
     },
   ];
-  const note = `${formatSize(totals.packaged)} in ${formatCount(packages.length)} packages, ${formatSize(totals.unpackaged)} in no package`;
+  const note = isMeasured
+    ? `${formatSize(totals.packaged)} in ${formatCount(packages.length)} packages, ${formatSize(totals.unpackaged)} in no package`
+    : `${formatCount(packages.length)} packages, as their list declares them`;
   return section(
     'packages',
     'Packages',
@@ -292,6 +285,25 @@ export function packagesSection({ packages, totals }: MeasuredReport): HTMLEleme
     sortableTable({ caption: 'Packages', columns, rows: packages, sorted: 2 }),
   );
 }
+
+const DECLARED: Column<PackageRow> = {
+  title: 'Declared',
+  value: ({ installedSize }) => installedSize ?? -1,
+  cell: ({ installedSize }) => sizeOrDash(installedSize),
+  isNumber: true,
+};
+
+/** Beside what an image's package occupies. */
+const MEASURED_COLUMNS: readonly Column<PackageRow>[] = [
+  { ...DECLARED, isMinor: true },
+  {
+    title: 'Files',
+    value: ({ files }) => files,
+    cell: ({ files }) => formatCount(files),
+    isNumber: true,
+    isMinor: true,
+  },
+];
 
 function neededBy(names: readonly string[]): string {
   const shown = names.slice(0, 3).map(escapeName).join(', ');
