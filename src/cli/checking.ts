@@ -23,6 +23,7 @@ import type { Report } from '../core/contracts/report.ts';
 import { system, usage } from '../core/errors.ts';
 import { parseSize } from '../core/size.ts';
 import type { BuildChoice } from '../manifests/packer-manifest.ts';
+import type { RemoteAccess } from '../sources/remote.ts';
 import { builtCommit } from './ci.ts';
 import { assertRecordable, openBaseline } from './compared.ts';
 import { openSubject } from './subject.ts';
@@ -48,6 +49,8 @@ export interface CheckOptions {
   /** Files that are about to be written: none may be the artifact's own. */
   readonly outputs: readonly string[];
   readonly followOutside: boolean;
+  /** Opens artifacts that an address names. */
+  readonly remote?: RemoteAccess | undefined;
   readonly drivers: () => Promise<Drivers>;
   /** Of imgopt. */
   readonly version: string;
@@ -76,6 +79,7 @@ export async function checkArtifact(path: string, options: CheckOptions): Promis
     deep: wanted.deep,
     publish: wanted.publish,
     followOutside: options.followOutside,
+    remote: options.remote,
     rules: options.config.config.rules ?? {},
     build: options.build,
   };

@@ -7,6 +7,7 @@ import type { Snapshot } from '../budgets/snapshot.ts';
 import type { RunContext } from '../core/context.ts';
 import { ImgoptError, usage } from '../core/errors.ts';
 import { escapeName } from '../core/text.ts';
+import { isAddress } from '../sources/remote.ts';
 import { isIncomplete, openSubject, type Subject, type SubjectOptions } from './subject.ts';
 
 export type Compared =
@@ -19,7 +20,7 @@ export async function openCompared(
   context: RunContext,
   options: SubjectOptions,
 ): Promise<Compared> {
-  const document = await baselineDocument(path);
+  const document = isAddress(path) ? undefined : await baselineDocument(path);
   if (document !== undefined) {
     const { readBaseline } = await import('../budgets/baseline.ts');
     return { recorded: readBaseline(document, path), subject: null };

@@ -82,7 +82,11 @@ export class RemoteFiles implements RemoteAccess {
 
   async open(name: string): Promise<FileSource> {
     const url = this.addresses.get(name);
-    if (url === undefined) throw usage('BAD_ADDRESS', 'is no address that was asked for', { where: [name] });
+    // Not shown: it did not come through `admit`, and may hold a secret.
+    if (url === undefined)
+      throw usage('BAD_ADDRESS', 'an address can be given on the command line only', {
+        advice: 'name a file',
+      });
     const options: HttpOptions = {
       headers: await this.headersFor(url),
       signal: this.context.signal,

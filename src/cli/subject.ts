@@ -95,6 +95,11 @@ export async function openSubjects(
 ): Promise<readonly Subject[]> {
   const { readManifest } = await import('../manifests/read.ts');
   const { remote } = options;
+  if (remote === undefined && isAddress(path)) {
+    throw usage('NO_REMOTE', 'an address cannot be read here', {
+      advice: "save a report first: 'imgopt analyze ADDRESS --json'",
+    });
+  }
   const isRemote = remote !== undefined && isAddress(path);
   const open = isRemote ? () => remote.open(path) : undefined;
   const manifest = await readManifest(path, options.version, open);

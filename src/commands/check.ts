@@ -4,6 +4,7 @@ import type { CheckResult } from '../budgets/check.ts';
 import { PRESETS, type PresetName } from '../budgets/presets.ts';
 import { BaseCommand } from '../cli/base-command.ts';
 import { CONFIG_FLAG, configOf } from '../cli/config.ts';
+import { REMOTE_FLAGS } from '../cli/remote-flags.ts';
 import { system } from '../core/errors.ts';
 import { CHECK_FORMATS, type CheckFormat, loadCheckReporter } from '../reporters/check/index.ts';
 
@@ -80,6 +81,7 @@ export default class Check extends BaseCommand {
       default: 20,
     }),
     force: Flags.boolean({ summary: 'Overwrite outputs that exist.' }),
+    ...REMOTE_FLAGS,
     'follow-outside': Flags.boolean({
       summary: 'Let the image refer to files outside of its own folder (backing files, extents).',
     }),
@@ -97,14 +99,16 @@ export default class Check extends BaseCommand {
       ]);
     const plans = planOutputs(flags.format ?? [], flags.output ?? [], this.jsonEnabled(), OUTPUT_WORDS);
     for (const { path } of plans) if (path !== null) await assertCreatable(path, flags.force);
-    const result = await checkArtifact(args.artifact, {
+    const remote = await this.remote(flags, this.createContext(flags));
+    const result = await checkArtifact(await remote.admit(args.artifact), {
+      remote,
       config: await configOf(flags),
       build: {
         ...buildOfEnvironment(process.env),
         ...(flags.build === undefined ? {} : { name: flags.build }),
       },
       limits: { maxSize: flags['max-size'], maxGrowth: flags['max-growth'], presets: flags.preset },
-      baseline: flags.baseline,
+      baseline: flags.baseline === undefined ? undefined : await remote.admit(flags.baseline),
       updateBaseline: flags['update-baseline'],
       history: flags.history,
       outputs: plans.flatMap(({ path }) => path ?? []),

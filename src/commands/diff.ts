@@ -2,6 +2,7 @@ import { Args, Flags } from '@oclif/core';
 import type { DiffResult } from '../budgets/diff.ts';
 import type { HistoryResult } from '../budgets/history.ts';
 import { BaseCommand, type GlobalFlags } from '../cli/base-command.ts';
+import { REMOTE_FLAGS, type RemoteFlags } from '../cli/remote-flags.ts';
 import { EXIT, usage } from '../core/errors.ts';
 
 const FORMATS = ['table', 'json', 'markdown', 'html'] as const;
@@ -12,7 +13,7 @@ const OUTPUT_WORDS = {
   aside: [],
 };
 
-interface DiffFlags extends GlobalFlags {
+interface DiffFlags extends GlobalFlags, RemoteFlags {
   readonly top: number;
   readonly force: boolean;
   readonly 'follow-outside': boolean;
@@ -56,6 +57,7 @@ export default class Diff extends BaseCommand {
       multipleNonGreedy: true,
     }),
     force: Flags.boolean({ summary: 'Overwrite outputs that exist.' }),
+    ...REMOTE_FLAGS,
     'follow-outside': Flags.boolean({
       summary: 'Let the images refer to files outside of their own folders (backing files, extents).',
     }),
@@ -100,15 +102,17 @@ export default class Diff extends BaseCommand {
       import('../cli/compared.ts'),
       import('../budgets/diff.ts'),
     ]);
+    const remote = await this.remote(flags, this.createContext(flags));
     const options = {
       drivers: () => this.drivers(),
       version: this.config.version,
+      remote,
       top: 0,
       followOutside: flags['follow-outside'],
       outputs,
     };
-    const before = await openSnapshot(old, this.createContext(flags), options);
-    const after = await openSnapshot(now, this.createContext(flags), options);
+    const before = await openSnapshot(await remote.admit(old), this.createContext(flags), options);
+    const after = await openSnapshot(await remote.admit(now), this.createContext(flags), options);
     const result = diffSnapshots(before, after, this.config.version);
     const shown = cutComparison(result, flags.top);
     for (const { format, path } of plans) {

@@ -51,14 +51,18 @@ export interface HttpSource extends FileSource {
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
-const BLOCK_BYTES = 64 * KiB;
+/**
+ * What scattered reads of metadata are rounded to. Of a Debian system of 2.9 GB in a qcow2, 4 KiB transfer 1.7 % in 2,146
+ * requests, 16 KiB 2.6 % in 2,003, 64 KiB 6.1 % in 1,725.
+ */
+const BLOCK_BYTES = 16 * KiB;
 /** The first request: as much as detection will ask for. */
 const FIRST_BYTES = 128 * KiB;
 /** Reads of this size and more pass the cache by. */
 const DIRECT_BYTES = 512 * KiB;
 /** One request for a large read; several run side by side. */
 const PIECE_BYTES = 4 * MiB;
-const MAX_AHEAD_BLOCKS = 32;
+const MAX_AHEAD_BLOCKS = 128;
 /** Readers that go forward at the same time and are told apart. */
 const STREAMS = 8;
 /** Connections to the server at once. */

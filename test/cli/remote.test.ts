@@ -96,6 +96,20 @@ describe('analyze', () => {
   });
 });
 
+describe('check and diff', () => {
+  it('take addresses on either side', async () => {
+    const address = `http://${host}/disk.qcow2?key=SECRET`;
+    const check = await imgopt(['check', address, '--max-size', '1GiB', '--json']);
+    expect(check.stderr).toBe('');
+    expect(check.code).toBe(0);
+    const grown = await imgopt(['check', address, '--max-growth', '0', '--baseline', address]);
+    expect(grown.code).toBe(0);
+    const diff = await imgopt(['diff', address, `http://${host}/other.qcow2`, '--exit-code']);
+    expect(diff.code).toBe(0);
+    for (const { stdout, stderr } of [check, grown, diff]) expect(stdout + stderr).not.toContain('SECRET');
+  });
+});
+
 describe('optimize', () => {
   it('writes what it writes of the file', async () => {
     const [a, b] = [join(folder, 'a.qcow2'), join(folder, 'b.qcow2')];

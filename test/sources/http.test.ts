@@ -108,7 +108,7 @@ describe('a sound server', () => {
     await expectAt(source, 1_000_000, 10);
     await expectAt(source, 1_000_100, 10);
     expect(source.requests).toBe(2);
-    expect(seen[1]!.headers.range).toBe('bytes=983040-1048575');
+    expect(seen[1]!.headers.range).toBe('bytes=999424-1015807');
     expect(seen[1]!.headers['accept-encoding']).toBe('identity');
     // Two that want the same at once are one request.
     await Promise.all([expectAt(source, 2_000_000, 10), expectAt(source, 2_000_050, 10)]);
@@ -122,7 +122,7 @@ describe('a sound server', () => {
     const { address } = await serve((request, response) => part(request, response));
     const source = await open(address);
     for (let at = 131072; at + 4096 < CONTENT.length; at += 4096) await expectAt(source, at, 4096);
-    expect(source.requests).toBeLessThan(10); // of 44 blocks
+    expect(source.requests).toBeLessThan(12); // of 176 blocks
     expect(source.received).toBeLessThanOrEqual(CONTENT.length);
   });
 
