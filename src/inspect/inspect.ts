@@ -205,6 +205,9 @@ interface Scanned {
   readonly metadata: ExtentSet | null;
 }
 
+/** By blkid's names. */
+const ENCRYPTED = new Set(['crypto_LUKS', 'BitLocker']);
+
 async function scan(stand: Stand, builder: FileTableBuilder, outer: RunContext): Promise<Scanned> {
   const context = placed(outer, stand.where);
   const nothing = {
@@ -219,11 +222,15 @@ async function scan(stand: Stand, builder: FileTableBuilder, outer: RunContext):
   };
   if (stand.driver.open === undefined) {
     if (stand.probe.usage !== 'swap') {
+      const { type, description } = stand.probe;
+      const what = ENCRYPTED.has(type)
+        ? `is encrypted (${description})`
+        : `${type} is recognised but not read`;
       const advice = stand.probe.usage === 'container' ? 'what it contains is' : 'its files are';
       context.report(
         'error',
         'FILESYSTEM_NOT_READ',
-        `${stand.probe.type} is recognised but not read: ${advice} not explained (${formatSize(stand.source.size)})`,
+        `${what}: ${advice} not explained (${formatSize(stand.source.size)})`,
       );
     }
     return nothing;

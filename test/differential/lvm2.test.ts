@@ -103,30 +103,27 @@ describeWithTools(['e2fsck', 'debugfs'], 'dropping what is unused', () => {
 });
 
 describeWithTools(['pvck'], 'pvck --dump', () => {
-  test.each(Object.keys(EXPECTED) as (keyof typeof EXPECTED)[])(
-    'finds the same metadata in %s',
-    async (name) => {
-      let compared = 0;
-      for (const [index, source] of (await partitionsOf(fixtureBytes(`lvm2/${name}.img`))).entries()) {
-        if (lvm2Volumes.probe(await readProbe(source)) === undefined) continue;
-        const path = join(folder, `${name}-${index}.pv`);
-        writeFileSync(path, await contentOf(source));
-        const areas = name === 'whole' ? [1, 2] : [1];
-        const context = new RunContext({ log: new DiagnosticLog() });
-        const { texts, id } = await readPhysicalVolume({ source, context }, 0);
-        const dumped: string[] = [];
-        for (const area of areas)
-          dumped.push(await runTool('pvck', ['--dump', 'metadata', '--settings', `mda_num=${area}`, path]));
-        expect(texts).toEqual(
-          dumped.map((text) => parseText(text.slice(text.indexOf('---\n') + 4).replace(/---\s*$/, ''))),
-        );
-        const headers = await runTool('pvck', ['--dump', 'headers', path]);
-        expect(headers).toContain(`pv_header.pv_uuid ${id}`);
-        compared++;
-      }
-      expect(compared).toBe({ sys: 1, spread: 3, whole: 1, partial: 2 }[name]);
-    },
-  );
+  test.each(['sys', 'spread', 'whole', 'partial'] as const)('finds the same metadata in %s', async (name) => {
+    let compared = 0;
+    for (const [index, source] of (await partitionsOf(fixtureBytes(`lvm2/${name}.img`))).entries()) {
+      if (lvm2Volumes.probe(await readProbe(source)) === undefined) continue;
+      const path = join(folder, `${name}-${index}.pv`);
+      writeFileSync(path, await contentOf(source));
+      const areas = name === 'whole' ? [1, 2] : [1];
+      const context = new RunContext({ log: new DiagnosticLog() });
+      const { texts, id } = await readPhysicalVolume({ source, context }, 0);
+      const dumped: string[] = [];
+      for (const area of areas)
+        dumped.push(await runTool('pvck', ['--dump', 'metadata', '--settings', `mda_num=${area}`, path]));
+      expect(texts).toEqual(
+        dumped.map((text) => parseText(text.slice(text.indexOf('---\n') + 4).replace(/---\s*$/, ''))),
+      );
+      const headers = await runTool('pvck', ['--dump', 'headers', path]);
+      expect(headers).toContain(`pv_header.pv_uuid ${id}`);
+      compared++;
+    }
+    expect(compared).toBe({ sys: 1, spread: 3, whole: 1, partial: 2 }[name]);
+  });
 
   test('the ring of the whole disk has wrapped', async () => {
     const path = join(folder, 'whole.pv');

@@ -28,7 +28,8 @@ export interface ExpectedDisk {
   readonly files: Readonly<Record<string, string>>;
 }
 
-export const EXPECTED = fixtureExpected<Record<'sys' | 'spread' | 'whole' | 'partial', ExpectedDisk>>('lvm2');
+export const EXPECTED =
+  fixtureExpected<Record<'sys' | 'spread' | 'whole' | 'partial' | 'rhel', ExpectedDisk>>('lvm2');
 
 /** Where one sector of a mapped device lies: [minor number of the device, sector]. */
 export type SectorPlace = readonly [device: number, sector: number];

@@ -12,8 +12,9 @@ import { assemble, hashOfSource, partitionsOf } from '../../../support/groups.ts
 import { contentOf, filesOf } from '../../../support/volumes.ts';
 import { EXPECTED, type ExpectedDisk, sectorsOf } from './expected.ts';
 
-type Name = keyof typeof EXPECTED;
-const NAMES = Object.keys(EXPECTED) as Name[];
+/** The fifth is held in test/differential/rhel.test.ts. */
+type Name = Exclude<keyof typeof EXPECTED, 'rhel'>;
+const NAMES: readonly Name[] = ['sys', 'spread', 'whole', 'partial'];
 
 async function open(name: Name) {
   return assemble(lvm2Volumes, await partitionsOf(fixtureBytes(`lvm2/${name}.img`)));
