@@ -9,22 +9,14 @@
  */
 import type { Disk, ImageContext } from '../../../core/contracts/disk.ts';
 import type { BlockSource } from '../../../core/contracts/source.ts';
-import { corrupt, ImgoptError, locate } from '../../../core/errors.ts';
+import { corrupt } from '../../../core/errors.ts';
 import { escapeName, hex } from '../../../core/text.ts';
+import { openParentOf, type Parent } from '../../../sources/parent.ts';
 import { readBytes } from '../../../sources/read.ts';
 import type { VhdFooter, VhdHeader } from './structures.ts';
 
 /** A path in a locator: Windows' longest is 32,767 characters of two bytes. */
 const MAX_LOCATOR_BYTES = 65536;
-
-/** Nothing has that name: in the host's words, and in those for what an image refers to. */
-const MISSING = new Set(['IMGOPT_NOT_FOUND', 'IMGOPT_BACKING_NOT_FOUND']);
-
-export interface Parent {
-  readonly disk: Disk;
-  /** The name that led to it. */
-  readonly reference: string;
-}
 
 /** @throws ImgoptError of the last name tried; `corrupt` when there is none */
 export async function openParent(
@@ -34,24 +26,10 @@ export async function openParent(
   context: ImageContext,
 ): Promise<Parent> {
   const names = await parentNames(file, footer, header);
-  let failure: unknown = corrupt(
-    'VHD_PARENT_UNNAMED',
-    'is a differencing disk that does not name its parent',
-  );
-  for (const name of names) {
-    let disk: Disk;
-    try {
-      disk = await locate(`parent ${escapeName(name)}`, () => context.openImage(name, 'vpc'));
-    } catch (error) {
-      failure = error;
-      // Another name may lead to it; a parent that is found and damaged stays what it is.
-      if (error instanceof ImgoptError && MISSING.has(error.code)) continue;
-      throw error;
-    }
-    checkIdentity(disk, name, header, context);
-    return { disk, reference: name };
-  }
-  throw failure;
+  const unnamed = corrupt('VHD_PARENT_UNNAMED', 'is a differencing disk that does not name its parent');
+  const parent = await openParentOf(names, 'vpc', context, unnamed);
+  checkIdentity(parent.disk, parent.reference, header, context);
+  return parent;
 }
 
 function checkIdentity(disk: Disk, name: string, header: VhdHeader, context: ImageContext): void {
@@ -97,7 +75,7 @@ async function parentNames(file: BlockSource, footer: VhdFooter, header: VhdHead
     ...relative.map((name) => slashes(name).replace(/^(?:\.\/)+/, '')),
     ...absolute.map((name) => slashes(name).split('/').at(-1)!),
   ];
-  return [...new Set(names)].filter((name) => name !== '');
+  return names;
 }
 
 function text(bytes: Buffer, isUtf16: boolean): string {

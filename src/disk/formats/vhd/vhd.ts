@@ -25,6 +25,7 @@ import { viewOf } from '../../../core/record.ts';
 import { escapeName, hex } from '../../../core/text.ts';
 import { BLOCK_HOLE, blockMapSource, blocksOverlap } from '../../../sources/block-map.ts';
 import { DifferencingSource, type Run, runsOf } from '../../../sources/differencing.ts';
+import { withBacking } from '../../../sources/parent.ts';
 import { sliceSource } from '../../../sources/slice.ts';
 import { BLOCK_ABSENT, FOOTER_COOKIE, SECTOR } from './layout.ts';
 import { openParent } from './parent.ts';
@@ -112,12 +113,7 @@ async function openVhd(file: BlockSource, context: ImageContext): Promise<Disk> 
       parent: parent.disk.source,
       signal: context.signal,
     }),
-    files: [
-      ...files,
-      ...parent.disk.files.map(
-        (one): ImageFile => (one.role === 'image' ? { ...one, role: 'backing' } : one),
-      ),
-    ],
+    files: withBacking(files, parent.disk),
     mapIsExact: parent.disk.mapIsExact,
     snapshotBytes: 0,
     close,

@@ -15,12 +15,13 @@ import type {
   ProbeInput,
 } from '../../../core/contracts/disk.ts';
 import type { BlockSource } from '../../../core/contracts/source.ts';
-import { corrupt, ImgoptError, locate, unsupported } from '../../../core/errors.ts';
+import { corrupt, locate, unsupported } from '../../../core/errors.ts';
 import { MAX_POINTER_TABLE_BYTES, MAX_READ_BYTES } from '../../../core/limits.ts';
 import { readU64, viewOf } from '../../../core/record.ts';
 import { escapeName, hex } from '../../../core/text.ts';
 import { BLOCK_HOLE, BLOCK_ZEROS, blockMapSource, blocksOverlap } from '../../../sources/block-map.ts';
 import { DifferencingSource, type Run, runsOf } from '../../../sources/differencing.ts';
+import { openParentOf, type Parent, withBacking } from '../../../sources/parent.ts';
 import {
   BAT_ENTRY_BYTES,
   BITMAP_BYTES,
@@ -90,12 +91,7 @@ async function openVhdx(host: BlockSource, context: ImageContext): Promise<Disk>
       parent: parent.disk.source,
       signal: context.signal,
     }),
-    files: [
-      ...files,
-      ...parent.disk.files.map(
-        (one): ImageFile => (one.role === 'image' ? { ...one, role: 'backing' } : one),
-      ),
-    ],
+    files: withBacking(files, parent.disk),
     mapIsExact: parent.disk.mapIsExact,
     snapshotBytes: 0,
     close,
@@ -259,43 +255,25 @@ const LOCATORS = [
   ['absolute_win32_path', true],
   ['volume_path', true],
 ] as const;
-const MISSING = new Set(['IMGOPT_NOT_FOUND', 'IMGOPT_BACKING_NOT_FOUND']);
 
 /** @throws ImgoptError of the last name tried; `corrupt` when there is none */
-async function openParent(
-  metadata: VhdxMetadata,
-  context: ImageContext,
-): Promise<{ disk: Disk; reference: string }> {
+async function openParent(metadata: VhdxMetadata, context: ImageContext): Promise<Parent> {
   const names = LOCATORS.flatMap(([key, isAbsolute]) => {
     const path = metadata.locator.get(key)?.replaceAll('\\', '/');
     return path === undefined ? [] : [isAbsolute ? path.split('/').at(-1)! : path.replace(/^(?:\.\/)+/, '')];
   });
-  let failure: unknown = corrupt(
-    'VHDX_PARENT_UNNAMED',
-    'is a differencing disk that does not name its parent',
+  const unnamed = corrupt('VHDX_PARENT_UNNAMED', 'is a differencing disk that does not name its parent');
+  const parent = await openParentOf(names, 'vhdx', context, unnamed);
+  const wanted = ['parent_linkage', 'parent_linkage2'].flatMap(
+    (key) => metadata.locator.get(key)?.replace(/[{}]/g, '').toLowerCase() ?? [],
   );
-  for (const name of new Set(names.filter((one) => one !== ''))) {
-    let disk: Disk;
-    try {
-      disk = await locate(`parent ${escapeName(name)}`, () => context.openImage(name, 'vhdx'));
-    } catch (error) {
-      failure = error;
-      // Another name may lead to it; a parent that is found and damaged stays what it is.
-      if (error instanceof ImgoptError && MISSING.has(error.code)) continue;
-      throw error;
-    }
-    const wanted = ['parent_linkage', 'parent_linkage2'].flatMap(
-      (key) => metadata.locator.get(key)?.replace(/[{}]/g, '').toLowerCase() ?? [],
+  if (!wanted.includes(String(parent.disk.details.dataGuid))) {
+    context.report(
+      'warning',
+      'VHDX_PARENT_OTHER',
+      `the parent ${escapeName(parent.reference)} was written to since this disk was split off, or is another disk: ` +
+        'data from it may be wrong',
     );
-    if (!wanted.includes(String(disk.details.dataGuid))) {
-      context.report(
-        'warning',
-        'VHDX_PARENT_OTHER',
-        `the parent ${escapeName(name)} was written to since this disk was split off, or is another disk: ` +
-          'data from it may be wrong',
-      );
-    }
-    return { disk, reference: name };
   }
-  throw failure;
+  return parent;
 }
