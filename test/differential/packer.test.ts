@@ -229,6 +229,22 @@ ${sequence('imgopt packer post-process || echo \\"exit $?\\"')}}
     expect(readFileSync(join(cwd, 'packer-manifest.json'), 'utf8')).toBe(before);
   });
 
+  test('a budget that does not hold fails the build, unless valid_exit_codes allow it', async () => {
+    const template = (codes: string): string =>
+      `${source('debian')}\nbuild {\n  sources = ["source.file.debian"]\n  post-processors {\n    post-processor "manifest" {}\n    post-processor "shell-local" {\n      inline = ["imgopt packer post-process"]\n${codes}    }\n  }\n}\n`;
+    const cwd = workFolder({
+      'a.pkr.hcl': template(''),
+      'imgopt.yml': 'budgets:\n  limits:\n    - measure: file-size\n      max: 1MiB\n',
+    });
+    const strict = await build(cwd, '.');
+    expect(strict.code).toBe(1);
+    expect(strict.output).toMatch(/check: FAIL +file size/);
+    expect(strict.output).toContain('Script exited with non-zero exit status: 1');
+    writeFileSync(join(cwd, 'a.pkr.hcl'), template('      valid_exit_codes = [0, 1]\n'));
+    expect(await build(cwd, '.')).toMatchObject({ code: 0 });
+    expect(existsSync(join(cwd, 'output-debian/packer-debian.optimized.qcow2'))).toBe(true);
+  });
+
   test('an artifact that is no image fails the build and says so', async () => {
     const cwd = workFolder({
       'a.pkr.hcl': `source "file" "text" {\n  content = "not an image"\n  target = "out/text"\n}\nbuild {\n  sources = ["source.file.text"]\n${sequence('imgopt packer post-process')}}\n`,
