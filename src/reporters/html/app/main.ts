@@ -1,11 +1,11 @@
 /** Builds the page from the data in it; see src/reporters/html.ts. */
+import { changesSection } from './changes.ts';
 import { element } from './dom.ts';
 import { mapSection } from './map.ts';
 import { Model } from './model.ts';
 import { overviewSection } from './overview.ts';
 import type { Payload } from './payload.ts';
 import {
-  changesSection,
   diagnosticsSection,
   directoriesSection,
   filesSection,
