@@ -176,7 +176,7 @@ class View {
       ...locationOf(operation.place),
       text: lineOf(operation.place),
       outcome: residue.length === 0 ? 'clean' : 'residue',
-      conditional: operation.isConditional,
+      conditional: operation.isConditional && !this.isCut(operation),
       residue,
       bytes: residue.reduce((total, one) => total + one.allocated, 0),
     };
@@ -224,6 +224,11 @@ class View {
       default:
         return undefined;
     }
+  }
+
+  /** A pipeline that its own `|| true` cuts hangs on no condition. */
+  private isCut({ invocation: one }: Operation): boolean {
+    return one?.prefixes.includes('xargs') === true && one.position > 0 && one.inside.length === 0;
   }
 
   /** The installed packages that a `list | grep … | xargs purge` means; undefined where it is not one. */

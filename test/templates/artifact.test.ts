@@ -86,6 +86,16 @@ describe('proof of clean-up', () => {
     );
   });
 
+  it('tells what hangs on a condition from what its own || true cuts', async () => {
+    const conditional = async (line: string) =>
+      (await view(`#!/bin/sh -e\n${line}\n`)).cleanup.map((one) => one.conditional);
+    expect(await conditional('dpkg -l | grep linux-headers || true | xargs apt-get -y purge')).toEqual([
+      false,
+    ]);
+    expect(await conditional('if x; then apt-get -y purge app; fi')).toEqual([true]);
+    expect(await conditional('test -e /x && apt-get -y purge app')).toEqual([true]);
+  });
+
   it('looks for packages and paths by name, wildcards as a shell reads them', async () => {
     expect(await outcome('apt-get -y purge app nano')).toEqual([['residue', 40_960, 'app']]);
     expect(await outcome('rm -rf /tmp/*')).toEqual([['residue', 4096, '/tmp/left']]);

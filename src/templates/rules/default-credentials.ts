@@ -1,5 +1,6 @@
 import { completePlans, has, MACHINE_BUILDERS } from '../queries.ts';
 import type { Found, LintRule } from '../rule.ts';
+import { HOLE } from '../text.ts';
 import { staticText } from '../value.ts';
 
 export const defaultCredentials: LintRule = {
@@ -18,6 +19,13 @@ export const defaultCredentials: LintRule = {
       // A Vagrant box is logged into with its well-known password by design.
       if (plan.build.postProcessors.flat().some((one) => one.labels[0] === 'vagrant')) continue;
       if (has(plan, ({ operation }) => operation.kind === 'reset' && operation.what === 'account')) continue;
+      for (const seed of plan.seeds) {
+        for (const { user, place, plain } of seed.passwords) {
+          if (plain === null || plain.includes(HOLE)) continue;
+          const whom = user === '' ? 'the user' : user;
+          yield { place, message: `nothing locks or removes ${whom} that this password is for` };
+        }
+      }
       for (const { block } of plan.build.sources) {
         const setting = block.setting('ssh_password');
         const password = staticText(setting?.value);

@@ -33,4 +33,40 @@ describeRule(defaultCredentials, ({ messages }) => {
       await messages({ ...files, 'v.pkr.hcl': 'variable "password" {\n  sensitive = true\n}\n' }),
     ).toEqual([]);
   });
+
+  it('finds plain passwords in what the installer reads, and lets hashed ones be', async () => {
+    const files = (name: string, text: string) => ({
+      ...provisioned('#!/bin/sh -e\ntrue\n', `  cd_files = ["${name}"]`),
+      [name]: text,
+    });
+    const head = 'lang C\nkeyboard us\ntimezone UTC\n';
+    expect(await messages(files('ks.cfg', `${head}rootpw --plaintext secret\n`))).toEqual([
+      'nothing locks or removes root that this password is for',
+    ]);
+    expect(
+      await messages(files('ks.cfg', `${head}rootpw --iscrypted $6$x$y\nuser --name=a --lock\n`)),
+    ).toEqual([]);
+    expect(
+      await messages(
+        files(
+          'preseed.cfg',
+          'd-i passwd/user-password password secret\nd-i passwd/user-password-again password secret\n',
+        ),
+      ),
+    ).toEqual(['nothing locks or removes the user that this password is for']);
+    expect(
+      await messages(files('preseed.cfg', 'd-i passwd/user-password-crypted password $6$x$y\n')),
+    ).toEqual([]);
+    expect(
+      await messages(
+        files(
+          'user-data',
+          '#cloud-config\nusers:\n  - name: a\n    plain_text_passwd: secret\n  - name: b\n    passwd: $6$x$y\n',
+        ),
+      ),
+    ).toEqual(['nothing locks or removes a that this password is for']);
+    expect(
+      await messages(files('user-data', '#cloud-config\nchpasswd:\n  list: |\n    a:secret\n    b:RANDOM\n')),
+    ).toHaveLength(1);
+  });
 });
