@@ -37,7 +37,7 @@ const GROWTH_BYTES = 512 * 2 ** 20;
 
 const IMAGES = readdirSync(FIXTURES, { recursive: true, encoding: 'utf8' })
   .map((name) => name.replace(/\.zst$/, ''))
-  .filter((name) => /\.(qcow2|vmdk|vhd|vdi|img|raw|ova|tar)$/.test(name) && !/[\\/]broken[\\/]/.test(name))
+  .filter((name) => /\.(qcow2|vmdk|vhdx?|vdi|img|raw|ova|tar)$/.test(name) && !/[\\/]broken[\\/]/.test(name))
   .sort();
 const folder = temporaryFolder();
 
@@ -47,7 +47,7 @@ function workingCopy(name: string): string {
   mkdirSync(inner, { recursive: true });
   for (const sibling of readdirSync(join(FIXTURES, dirname(name)))) {
     const plain = sibling.replace(/\.zst$/, '');
-    if (/\.(qcow2|vmdk|vhd|vdi|img|raw|ova|tar)$/.test(plain))
+    if (/\.(qcow2|vmdk|vhdx?|vdi|img|raw|ova|tar)$/.test(plain))
       copyFileSync(fixturePath(join(dirname(name), plain)), join(inner, plain));
   }
   return join(inner, basename(name));

@@ -1,9 +1,14 @@
 /** VHDX made by hand: states of blocks, parents, the log, and everything in them that may be wrong. */
+import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { DiagnosticLog, RunContext } from '../../../src/core/context.ts';
 import { ImgoptError } from '../../../src/core/errors.ts';
 import { vhdxFormat } from '../../../src/disk/formats/vhdx/vhdx.ts';
+import { openArtifact } from '../../../src/inspect/image-context.ts';
+import { createRegistry } from '../../../src/registry.ts';
+import { fixtureExpected, fixturePath } from '../../support/fixtures.ts';
 import { openImage, positionCoded, readAll, readMap } from '../../support/image-context.ts';
 import { temporaryFolder } from '../../support/temp.ts';
 import {
@@ -373,5 +378,44 @@ describe('damage', () => {
     ]);
     expect(await code(disk.source.read(Buffer.alloc(512), MiB))).toBe('VHDX_BLOCK_OUT_OF_FILE');
     await disk.close();
+  });
+});
+
+describe('what qemu-img made', () => {
+  it('holds what qemu-img says', async () => {
+    const [name, expected] = Object.entries(
+      fixtureExpected<Record<string, { size: number; sha256: string }>>('vhdx'),
+    )[0]!;
+    const { disk, diagnostics } = await openImage(fixturePath(`vhdx/${name}`), [vhdxFormat]);
+    expect(disk.source.size).toBe(expected.size);
+    expect(
+      createHash('sha256')
+        .update(await readAll(disk.source))
+        .digest('hex'),
+    ).toBe(expected.sha256);
+    expect(diagnostics()).toEqual([]);
+    await disk.close();
+  });
+});
+
+describe('as the host opens it', () => {
+  it('a parent that is not where one name says is found under another', async () => {
+    const parentGuid = 'abcdef01-2345-6789-abcd-ef0123456789';
+    write(makeVhdx({ size: MiB, dataGuid: parentGuid, blocks: [present(0, 'old')] }), 'beside.vhdx');
+    const child = write(
+      makeVhdx({
+        size: MiB,
+        blocks: [{ state: 'absent' }],
+        locator: {
+          parent_linkage: `{${parentGuid}}`,
+          relative_path: 'moved\\beside.vhdx',
+          absolute_win32_path: 'C:\\vm\\beside.vhdx',
+        },
+      }),
+    );
+    const rules = { formats: createRegistry().formats, followOutside: false };
+    const artifact = await openArtifact(child, new RunContext({ log: new DiagnosticLog() }), rules);
+    expect((await readAll(artifact.disk.source)).equals(block(0, 'old'))).toBe(true);
+    await artifact.close();
   });
 });
