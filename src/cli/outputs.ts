@@ -8,7 +8,12 @@ export interface OutputPlan {
   readonly path: string | null;
 }
 
-const FORMAT_OF_EXTENSION: Record<string, string> = { '.json': 'json', '.csv': 'csv', '.html': 'html' };
+const FORMAT_OF_EXTENSION: Record<string, string> = {
+  '.json': 'json',
+  '.csv': 'csv',
+  '.html': 'html',
+  '.md': 'markdown',
+};
 
 export interface OutputWords {
   /** What a file is when only its name says so. */

@@ -4,6 +4,7 @@ import type { Reporter } from '../core/contracts/reporter.ts';
 const LOADERS: Record<string, () => Promise<Reporter>> = {
   table: async () => (await import('./table.ts')).tableReporter,
   json: async () => (await import('./json.ts')).jsonReporter,
+  markdown: async () => (await import('./markdown.ts')).markdownReporter,
   csv: async () => (await import('./csv.ts')).csvReporter,
   html: async () => (await import('./html.ts')).htmlReporter,
   ncdu: async () => (await import('./ncdu.ts')).ncduReporter,

@@ -8,7 +8,9 @@
  */
 import { escapeName } from '../core/text.ts';
 
-const reference = (character: string): string => `&#${character.codePointAt(0)};`;
+/** GitHub looks for mail addresses once references are resolved; a comment keeps the two halves apart. */
+const reference = (character: string): string =>
+  character === '@' ? '&#64;<!-- -->' : `&#${character.codePointAt(0)};`;
 
 /** A name from inside of an image. */
 export function codeName(name: string): string {

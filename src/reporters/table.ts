@@ -19,7 +19,7 @@ import { formatShare, formatSize } from '../core/size.ts';
 import { escapeName } from '../core/text.ts';
 import { disksSection, layersSection } from './container-table.ts';
 import { manifestHeadline, manifestPackages } from './manifest-table.ts';
-import { count, type Page, shown, title } from './page.ts';
+import { BOOK_WORDS, count, type Page, shown, title } from './page.ts';
 import { partitionTypeName } from './partition-types.ts';
 import { bar, type Column, renderTable, styleFor, wrap } from './text-table.ts';
 
@@ -72,14 +72,6 @@ function* manifestPage(page: Page): Generator<string> {
   yield manifestPackages(page);
   yield diagnosticsSection(page);
 }
-
-const BOOK_WORDS: Record<keyof Books, string> = {
-  files: 'content of files',
-  metadata: 'structures of filesystems and format',
-  stale: 'deleted data in unused blocks',
-  unread: 'volumes that were not read',
-  other: 'gaps, boot loader, swap, stored zeros',
-};
 
 /** One sentence on the artifact, one on the guest. */
 function headline({ report, width, style }: ImagePage): string {

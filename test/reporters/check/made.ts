@@ -2,6 +2,7 @@
 import { formatBaseline, makeBaseline, readBaseline } from '../../../src/budgets/baseline.ts';
 import { type CheckResult, checkReport } from '../../../src/budgets/check.ts';
 import { parseGrowth } from '../../../src/budgets/growth.ts';
+import type { Report } from '../../../src/core/contracts/report.ts';
 import { type Made, MiB, madeBudget, madeReport } from '../../budgets/made.ts';
 
 /** Each would end something, begin something, or drive whoever reads it. */
@@ -118,3 +119,21 @@ export function hostileCheck(): CheckResult {
     })),
   };
 }
+
+/** All the places that a name can come from. */
+export const hostileReport: Report = {
+  ...madeReport({
+    path: `out/${HOSTILE[4]!.replaceAll('/', '_')}`,
+    files: Object.fromEntries(HOSTILE.map((name, index) => [`/srv/${name}`, (index + 1) * MiB])),
+    packages: HOSTILE.map((name) => ({ name, version: name })),
+    suggestions: HOSTILE.map((name) => ['rule', name, MiB] as const),
+    hygiene: HOSTILE.map((name) => [name, 'error'] as const),
+    diagnostics: HOSTILE.map((name) => ({
+      code: 'IMGOPT_X',
+      severity: 'warning',
+      message: name,
+      where: name,
+    })),
+  }),
+  os: { id: 'x', versionId: null, prettyName: HOSTILE[10]!, architecture: null },
+};
