@@ -48,6 +48,16 @@ process.stdout.write(
 const start = alternate(`${IMGOPT} --version`, `${process.execPath} -e 0`, runs);
 process.stdout.write(`${row('imgopt --version against node -e 0', start, '≤ 1.5 × + 150 ms')}\n`);
 
+const saved = at('report.json');
+shell(`${IMGOPT} analyze --json --top 0 --no-progress '${at('disk.qcow2')}' >'${saved}'`);
+const check = Array.from(
+  { length: runs },
+  () => sample(`${IMGOPT} check '${saved}' --baseline '${saved}' --max-growth 5%`).seconds,
+);
+process.stdout.write(
+  `\ncheck of a saved report against another, every file listed: ${median(check).toFixed(2)} s (bar: < 0.5 s)\n`,
+);
+
 sample(`${IMGOPT} analyze --json --no-progress '${at('million.ext4')}'`);
 const small = Array.from({ length: runs }, () => sample(report));
 const large = Array.from({ length: 3 }, () =>

@@ -101,6 +101,8 @@ export interface CheckResult {
 
 /** Things blamed for one budget, of a kind. */
 const MAX_BLAMED = 5;
+/** Share of the largest growth below which nothing else is blamed. */
+const LEAST_BLAME = 1 / 100;
 
 /**
  * @throws ImgoptError `usage` for a budget that cannot be measured, matches nothing, or asks for growth over a
@@ -352,9 +354,11 @@ function largest(items: readonly SizedItem[]): BlamedThing[] {
     .map(({ name, size }) => ({ name, bytes: size, atLeast: false, note: '' }));
 }
 
+/** What grew most, without what grew next to nothing beside it. */
 function grown(changes: readonly (Change | PackageChange)[]): BlamedThing[] {
+  const most = changes.find((one) => (one.delta ?? 0) > 0)?.delta ?? 0;
   return changes
-    .filter((one) => (one.delta ?? 0) > 0)
+    .filter((one) => one.delta !== null && one.delta > 0 && one.delta >= most * LEAST_BLAME)
     .slice(0, MAX_BLAMED)
     .map((one) => ({ name: one.name, bytes: one.delta, atLeast: one.atLeast, note: noteOn(one) }));
 }

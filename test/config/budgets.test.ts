@@ -1,4 +1,8 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { COUNT_MEASURES, SIZE_MEASURES } from '../../src/budgets/budget.ts';
+import { PRESETS } from '../../src/budgets/presets.ts';
 import { budgetConfig } from '../../src/config/budgets.ts';
 import { parseConfig } from '../../src/config/config.ts';
 import { ImgoptError } from '../../src/core/errors.ts';
@@ -103,6 +107,22 @@ describe('budgets of imgopt.yml', () => {
   test('growth in every form, a bare number too', () => {
     for (const growth of ['5%', '50MiB', '1.3x', '0', 0, 4096]) {
       expect(refusal(limit('measure: file-size', `growth: ${growth}`))).toBe('it was accepted');
+    }
+  });
+});
+
+describe('docs/ci.md', () => {
+  const text = readFileSync(join(import.meta.dirname, '../../docs/ci.md'), 'utf8');
+
+  test('its imgopt.yml is one', () => {
+    const example = /```yaml\n(budgets:\n[^`]*)```/.exec(text)![1]!;
+    const { budgets, sections } = read(example);
+    expect([budgets.length, sections.length]).toEqual([7, 3]);
+  });
+
+  test('tells every measure and every preset', () => {
+    for (const name of [...SIZE_MEASURES, ...COUNT_MEASURES, ...Object.keys(PRESETS)]) {
+      expect(text).toContain(`| \`${name}\` |`);
     }
   });
 });
