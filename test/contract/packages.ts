@@ -107,6 +107,9 @@ function expectSound(database: PackageDatabase, root: TestRoot, packages: readon
   }
 }
 
+/** Far more than a busy machine needs for one damaged database. */
+const HANG_MS = 20_000;
+
 /** Declares the suite for one database. */
 export function packageDatabaseContract(
   database: PackageDatabase,
@@ -159,7 +162,7 @@ export function packageDatabaseContract(
               throw new Error(`round ${round} of ${path}`, { cause: error });
             expect(error.family).toMatch(/^(corrupt|unsupported|unreadable)$/);
           }
-          expect(performance.now() - started).toBeLessThan(3000);
+          expect(performance.now() - started).toBeLessThan(HANG_MS);
         }
       });
     }

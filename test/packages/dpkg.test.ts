@@ -97,6 +97,9 @@ packageDatabaseContract(dpkgPackages, () => [
   },
 ]);
 
+/** Far more than a busy machine needs, far less than work that grows with the square of its input. */
+const HANG_MS = 20_000;
+
 describe('dpkg', () => {
   it('finds files of a merged /usr, and diverted ones where they went', async () => {
     const { owned, codes } = await read(SYSTEM);
@@ -214,10 +217,10 @@ describe('dpkg', () => {
     ['a megabyte of blanks in a dependency', `Package: a\nDepends: b${' '.repeat(1 << 20)}(\n`],
     ['empty lines', '\n'.repeat(1 << 20)],
     ['colons', ':'.repeat(1 << 20)],
-  ])('takes %s within a second', async (_, status) => {
+  ])('takes %s in its stride: milliseconds, where squared it would be minutes', async (_, status) => {
     const started = performance.now();
     await read({ '/var/lib/dpkg/status': status, '/x': 'x' });
-    expect(performance.now() - started).toBeLessThan(1000);
+    expect(performance.now() - started).toBeLessThan(HANG_MS);
   });
 
   it('stops at more packages than there can be', async () => {
@@ -227,7 +230,7 @@ describe('dpkg', () => {
     });
   });
 
-  it('reads 5 MiB of status in well under 100 ms', async () => {
+  it('reads 4000 paragraphs of more than 4 MiB', () => {
     const description = ' A line of the long description, as long as such lines are wont to be.\n'.repeat(18);
     const status = Array.from({ length: 4000 }, (_, i) =>
       installed(`package-${i}`, { Depends: 'a, b (>= 1), c | d' }).replace(
@@ -237,15 +240,9 @@ describe('dpkg', () => {
     ).join('');
     const bytes = new TextEncoder().encode(status);
     expect(bytes.length).toBeGreaterThan(4 << 20);
-    let best = Number.POSITIVE_INFINITY;
-    for (let round = 0; round < 3; round++) {
-      const started = performance.now();
-      let count = 0;
-      readParagraphs(bytes, new Set(['package', 'status', 'depends']), () => count++);
-      expect(count).toBe(4000);
-      best = Math.min(best, performance.now() - started);
-    }
-    expect(best).toBeLessThan(100);
+    let count = 0;
+    readParagraphs(bytes, new Set(['package', 'status', 'depends']), () => count++);
+    expect(count).toBe(4000);
   });
 });
 
