@@ -236,16 +236,28 @@ async function spool(
     let size = 0;
     try {
       const chunks = chunksOf(file, (bytes) => progress.advance(bytes));
-      await decode(chunks, async (bytes) => {
-        const runs = dataRuns(bytes, HOLE_BYTES, size);
+      const put = async (bytes: Uint8Array, start: number): Promise<void> => {
+        const runs = dataRuns(bytes, HOLE_BYTES, start);
         for (let i = 0; i < runs.length; i += 2) {
           for (let at = runs[i]!; at < runs[i + 1]!; ) {
-            const { bytesWritten } = await handle.write(bytes, at, runs[i + 1]! - at, size + at);
+            const { bytesWritten } = await handle.write(bytes, at, runs[i + 1]! - at, start + at);
             at += bytesWritten;
           }
         }
-        size += bytes.length;
-      });
+      };
+      // One piece is written while the next is decoded.
+      let writing: Promise<void> = Promise.resolve();
+      try {
+        await decode(chunks, async (bytes) => {
+          await writing;
+          writing = put(bytes, size);
+          writing.catch(() => {}); // whoever waits next hears of it
+          size += bytes.length;
+        });
+      } finally {
+        await writing.catch(() => {}); // the file is closed next
+      }
+      await writing;
       await handle.truncate(size);
     } catch (error) {
       await handle.close();
