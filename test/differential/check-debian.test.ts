@@ -18,7 +18,7 @@ const SNAPSHOT = `
 snapshot() {
   mkdir "$out/tree"
   tar --one-file-system -C "$root" --exclude=./dev --exclude=./proc --exclude=./sys -cf - . | tar -C "$out/tree" -xpf -
-  mke2fs -q -F -t ext4 -d "$out/tree" "$out/$1.ext4" ${IMAGE_SIZE} 2>/dev/null
+  mke2fs -q -F -t ext4 -d "$out/tree" "$out/$1.ext4" ${IMAGE_SIZE} >/dev/null 2>&1
   chroot "$root" dpkg-query -W -f '\${Package}\\t\${Installed-Size}\\t\${db:Status-Status}\\n' >"$out/$1.packages"
   rm -rf "$out/tree"
 }
