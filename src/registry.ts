@@ -10,6 +10,7 @@ import { cpioFormat, ovfFormat, tarFormat } from './disk/containers/containers.t
 import { extDriver } from './disk/filesystems/ext/ext.ts';
 import { fatDriver } from './disk/filesystems/fat/fat.ts';
 import { recognisedDrivers } from './disk/filesystems/recognised/recognised.ts';
+import { squashfsDriver } from './disk/filesystems/squashfs/squashfs.ts';
 import { xfsDriver } from './disk/filesystems/xfs/xfs.ts';
 import { qcow2Format } from './disk/formats/qcow2/qcow2.ts';
 import { rawFormat } from './disk/formats/raw/raw.ts';
@@ -36,7 +37,7 @@ const BUILT_IN: Contribution = {
   apiVersion: 1,
   formats: [qcow2Format, vmdkFormat, vdiFormat, vhdFormat, vhdxFormat, ovfFormat, tarFormat, cpioFormat],
   volumeSystems: [gptVolumes, mbrVolumes, mdVolumes, lvm2Volumes],
-  filesystems: [extDriver, xfsDriver, fatDriver],
+  filesystems: [extDriver, xfsDriver, squashfsDriver, fatDriver],
   packageDatabases: [dpkgPackages, rpmPackages, apkPackages, pacmanPackages, snapPackages, flatpakPackages],
 };
 /**

@@ -194,6 +194,15 @@ export class FileTableBuilder {
     columns.flags[entry] = flags;
   }
 
+  /** For what is known only once all entries are: shares of what several of them occupy together. */
+  setAllocated(entry: number, allocated: number): void {
+    this.columns.allocated[entry] = allocated;
+  }
+
+  allocatedOf(entry: number): number {
+    return this.columns.allocated[entry]!;
+  }
+
   addFlag(entry: number, flag: number): void {
     this.columns.flags[entry]! |= flag;
   }

@@ -212,6 +212,12 @@ export const MAX_XFS_GROUPS = 512 * 1024;
 /** XFS: blocks of fragmented directories held until their last piece is read: 4,096 of the largest, of 64 KiB. */
 export const MAX_PENDING_DIRECTORY_BYTES = 256 * MiB;
 
+/** squashfs: one table (inodes, directories), decoded and held whole: 100 bytes a file, five million files. */
+export const MAX_SQUASHFS_TABLE_BYTES = 512 * MiB;
+
+/** squashfs: entries of one tree; a small image of nothing but names can claim any number. */
+export const MAX_SQUASHFS_ENTRIES = 16 * 1024 * 1024;
+
 /** A zstd window that is decoded without being asked for: as `zstd -d`, 128 MiB. */
 export const DEFAULT_ZSTD_WINDOW_LOG = 27;
 

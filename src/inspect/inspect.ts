@@ -85,7 +85,7 @@ async function inspectDisk(
   const scanned: Scanned[] = [];
   for (const stand of exploration.stands) {
     context.signal.throwIfAborted();
-    scanned.push(await scan(stand, builder, context));
+    scanned.push(await scan(stand, builder, context, drivers));
   }
   const table = builder.build();
   if (table.detachedCount > 0) {
@@ -208,7 +208,12 @@ interface Scanned {
 /** By blkid's names. */
 const ENCRYPTED = new Set(['crypto_LUKS', 'BitLocker']);
 
-async function scan(stand: Stand, builder: FileTableBuilder, outer: RunContext): Promise<Scanned> {
+async function scan(
+  stand: Stand,
+  builder: FileTableBuilder,
+  outer: RunContext,
+  { decompressors }: Drivers,
+): Promise<Scanned> {
   const context = placed(outer, stand.where);
   const nothing = {
     stand,
@@ -237,7 +242,7 @@ async function scan(stand: Stand, builder: FileTableBuilder, outer: RunContext):
   }
   let begunSection: number | null = null;
   try {
-    const filesystem = await stand.driver.open(stand.source, context);
+    const filesystem = await stand.driver.open(stand.source, context, decompressors);
     const isClean = filesystem.state === 'clean';
     // Some drivers know why, and have said so.
     const place = context.where.join(' > ');

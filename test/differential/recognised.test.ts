@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { fatDriver } from '../../src/disk/filesystems/fat/fat.ts';
 import { recognisedDrivers } from '../../src/disk/filesystems/recognised/recognised.ts';
+import { squashfsDriver } from '../../src/disk/filesystems/squashfs/squashfs.ts';
 import { xfsDriver } from '../../src/disk/filesystems/xfs/xfs.ts';
 import { openFileSource } from '../../src/sources/file.ts';
 import { readProbe } from '../../src/sources/read.ts';
@@ -25,7 +26,9 @@ async function sameAsBlkid(path: string): Promise<void> {
   const source = await openFileSource(path);
   const input = await readProbe(source);
   await source.close();
-  const found = [...recognisedDrivers, fatDriver, xfsDriver].flatMap((driver) => driver.probe(input) ?? []);
+  const found = [...recognisedDrivers, fatDriver, squashfsDriver, xfsDriver].flatMap(
+    (driver) => driver.probe(input) ?? [],
+  );
   const tag = async (name: string): Promise<string | null> =>
     (await runTool('blkid', ['-p', '-s', name, '-o', 'value', path])).replace(/\n$/, '') || null;
   expect(found.map(({ type, label, uuid }) => ({ type, label, uuid }))).toEqual([

@@ -1,5 +1,6 @@
 import type { ExtentSet } from '../extents.ts';
 import type { FileTableBuilder } from '../file-table.ts';
+import type { Decompressor } from './compressor.ts';
 import type { Context } from './context.ts';
 import type { Probe, ProbeInput } from './disk.ts';
 import type { BlockSource } from './source.ts';
@@ -55,5 +56,6 @@ export interface FilesystemDriver {
   readonly name: string;
   /** Pure: no I/O, no throw. Undefined means 'not mine'. */
   probe(input: ProbeInput): FilesystemProbe | undefined;
-  open?(source: BlockSource, context: Context): Promise<Filesystem>;
+  /** @param decompressors what plugins contribute, for filesystems that are compressed inside */
+  open?(source: BlockSource, context: Context, decompressors?: readonly Decompressor[]): Promise<Filesystem>;
 }

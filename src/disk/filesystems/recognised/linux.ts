@@ -14,14 +14,6 @@ const f2fs = recogniser('f2fs', 'filesystem', (at) =>
     : undefined,
 );
 
-/** struct squashfs_super_block; big-endian images are of version 3 and older. */
-const squashfs = recogniser('squashfs', 'filesystem', (at) => {
-  const little = at.is(0, 'hsqs');
-  if (!little && !at.is(0, 'sqsh')) return undefined;
-  const major = at.u16(28, little);
-  return major >= 4 ? {} : { type: 'squashfs3', description: `squashfs version ${major}` };
-});
-
 /** struct erofs_super_block at 1024. */
 const erofs = recogniser('erofs', 'filesystem', (at) =>
   at.is(1024, '\xe2\xe1\xf5\xe0') ? { label: at.text(1024 + 64, 16), uuid: at.uuid(1024 + 48) } : undefined,
@@ -140,7 +132,6 @@ const ufs = recogniser('ufs', 'filesystem', (at: Window) => {
 export const linuxRecognisers = [
   btrfs,
   f2fs,
-  squashfs,
   erofs,
   reiserfs,
   jfs,

@@ -1,0 +1,182 @@
+/**
+ * The content of a file: its blocks one behind the other, each decoded by itself, then perhaps a tail in a fragment
+ * that it shares with others. Decoded blocks of all open files go through one bounded cache.
+ */
+import type { BlockExtent, BlockSource } from '../../../core/contracts/source.ts';
+import { corrupt } from '../../../core/errors.ts';
+import type { ByteRange } from '../../../core/extents.ts';
+import { IMAGE_CACHE_BYTES } from '../../../core/limits.ts';
+import { allDone } from '../../../core/parallel.ts';
+import { viewOf } from '../../../core/record.ts';
+import { hex } from '../../../core/text.ts';
+import { assertInside } from '../../../sources/file.ts';
+import { readBytes } from '../../../sources/read.ts';
+import type { Decode } from './codec.ts';
+import type { FileData } from './inodes.ts';
+import { BLOCK_SIZE_MASK, BLOCK_UNCOMPRESSED } from './layout.ts';
+import type { MetadataTable } from './metadata.ts';
+
+/** Blocks of one read that are decoded at once. */
+const IN_FLIGHT = 8;
+/** Extents per batch. */
+const BATCH = 1024;
+
+/** A block as it is stored. */
+export interface StoredBlock {
+  readonly place: number;
+  /** With BLOCK_UNCOMPRESSED in it; 0 stands for zeros. */
+  readonly word: number;
+}
+
+/** Reads and decodes blocks, and keeps what was used last. */
+export class BlockCache {
+  readonly blockSize: number;
+  private readonly source: BlockSource;
+  private readonly decode: Decode;
+  /** By place, the longest unused first. */
+  private readonly kept = new Map<number, Promise<Uint8Array>>();
+
+  constructor(source: BlockSource, decode: Decode, blockSize: number) {
+    this.source = source;
+    this.decode = decode;
+    this.blockSize = blockSize;
+  }
+
+  block(stored: StoredBlock): Promise<Uint8Array> {
+    const { place } = stored;
+    const known = this.kept.get(place);
+    const block = known ?? this.load(stored);
+    this.kept.delete(place);
+    this.kept.set(place, block);
+    if (this.kept.size * this.blockSize > IMAGE_CACHE_BYTES) {
+      for (const oldest of this.kept.keys()) {
+        this.kept.delete(oldest);
+        break;
+      }
+    }
+    return block;
+  }
+
+  private async load({ place, word }: StoredBlock): Promise<Uint8Array> {
+    const size = word & BLOCK_SIZE_MASK;
+    if (size > this.blockSize)
+      throw corrupt(
+        'SQUASHFS_BLOCK',
+        `the block at ${hex(place)} claims ${size} bytes, blocks have ${this.blockSize}`,
+      );
+    if (place + size > this.source.size)
+      throw corrupt(
+        'SQUASHFS_BLOCK',
+        `the block at ${hex(place)} lies past the end of what holds the filesystem`,
+      );
+    const packed = await readBytes(this.source, place, size);
+    return (word & BLOCK_UNCOMPRESSED) !== 0 ? packed : this.decode(packed, this.blockSize);
+  }
+}
+
+/** Where a tail is: its fragment, and its first byte in that decoded. */
+export interface Tail extends StoredBlock {
+  readonly offset: number;
+}
+
+export class SquashfsFile implements BlockSource {
+  readonly size: number;
+  readonly granularity: number;
+  private readonly cache: BlockCache;
+  private readonly words: Uint32Array;
+  private readonly places: Float64Array;
+  private readonly tail: Tail | undefined;
+
+  /** @param table the inode table, which holds the list of blocks */
+  constructor(cache: BlockCache, table: MetadataTable, size: number, data: FileData, tail: Tail | undefined) {
+    this.cache = cache;
+    this.size = size;
+    this.granularity = cache.blockSize;
+    this.tail = tail;
+    this.words = new Uint32Array(data.blocks);
+    this.places = new Float64Array(data.blocks);
+    const view = viewOf(table.bytes);
+    let place = data.start;
+    for (let i = 0; i < data.blocks; i++) {
+      const word = view.getUint32(data.list + 4 * i, true);
+      this.words[i] = word;
+      this.places[i] = place;
+      place += word & BLOCK_SIZE_MASK;
+    }
+  }
+
+  async read(target: Uint8Array, offset: number): Promise<void> {
+    assertInside(target.length, offset, this.size, 'file');
+    const { blockSize } = this.cache;
+    const end = offset + target.length;
+    let pending: Promise<void>[] = [];
+    for (let at = offset; at < end; ) {
+      const index = Math.floor(at / blockSize);
+      const start = index * blockSize;
+      const stop = Math.min(end, start + blockSize);
+      pending.push(this.copy(index, at - start, target.subarray(at - offset, stop - offset)));
+      at = stop;
+      if (pending.length === IN_FLIGHT) {
+        await allDone(pending);
+        pending = [];
+      }
+    }
+    await allDone(pending);
+  }
+
+  private async copy(index: number, from: number, target: Uint8Array): Promise<void> {
+    const isTail = index >= this.words.length;
+    const word = isTail ? this.tail!.word : this.words[index]!;
+    if (!isTail && (word & BLOCK_SIZE_MASK) === 0) {
+      target.fill(0);
+      return;
+    }
+    const block = await this.cache.block(isTail ? this.tail! : { place: this.places[index]!, word });
+    const start = from + (isTail ? this.tail!.offset : 0);
+    if (start + target.length > block.length) {
+      const what = isTail ? 'its fragment' : `block ${index}`;
+      throw corrupt(
+        'SQUASHFS_BLOCK',
+        `${what} holds ${block.length} bytes, ${start + target.length} are needed`,
+      );
+    }
+    target.set(block.subarray(start, start + target.length));
+  }
+
+  /** A tail's share of its fragment is estimated: as much of the stored bytes as it has of a block. */
+  async *extents(range: ByteRange = { start: 0, end: this.size }): AsyncGenerator<readonly BlockExtent[]> {
+    assertInside(range.end - range.start, range.start, this.size, 'file');
+    const { blockSize } = this.cache;
+    let batch: BlockExtent[] = [];
+    for (let at = range.start; at < range.end; ) {
+      const index = Math.floor(at / blockSize);
+      const word = index < this.words.length ? this.words[index]! : this.tail!.word;
+      const size = word & BLOCK_SIZE_MASK;
+      const end = Math.min(range.end, (index + 1) * blockSize);
+      const whole =
+        index < this.words.length ? Math.min(blockSize, this.size - index * blockSize) : blockSize;
+      const last = batch.at(-1);
+      if (size === 0) {
+        if (last?.kind === 'hole') batch[batch.length - 1] = { ...last, end };
+        else batch.push({ start: at, end, kind: 'hole', stored: 0 });
+      } else if ((word & BLOCK_UNCOMPRESSED) !== 0) {
+        const stored = end - at;
+        if (last?.kind === 'data' && last.compressed !== true)
+          batch[batch.length - 1] = { ...last, end, stored: last.stored + stored };
+        else batch.push({ start: at, end, kind: 'data', stored });
+      } else {
+        const stored = Math.floor((size * (end - at)) / whole);
+        batch.push({ start: at, end, kind: 'data', stored, compressed: true });
+      }
+      at = end;
+      if (batch.length > BATCH) {
+        const open = batch.pop()!;
+        yield batch;
+        batch = [open];
+      }
+    }
+    if (batch.length > 0) yield batch;
+  }
+
+  async close(): Promise<void> {}
+}
