@@ -113,6 +113,18 @@ describe('imgopt diff', () => {
     expect(stdout).toContain('not all of the new side could be read');
   });
 
+  test('package lists have no totals, and no table of them', async () => {
+    const list = readFileSync(fixturePath('manifests/dpkg-query.sizes.txt'), 'utf8').split('\n');
+    const shorter = join(folder, 'shorter.txt');
+    const longer = join(folder, 'longer.txt');
+    writeFileSync(longer, list.join('\n'));
+    writeFileSync(shorter, list.filter((_, i) => i !== 2).join('\n'));
+    const { code, stdout } = await diff(shorter, longer);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^.* → .*\n\nPackages {2}1 change\n/);
+    expect(stdout).not.toMatch(/\n\n\n/);
+  });
+
   test.each([
     [[], /TWO_SIDES/],
     [['one'], /TWO_SIDES/],

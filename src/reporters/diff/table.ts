@@ -37,7 +37,7 @@ export function* renderDiff(result: DiffResult, options: DiffTableOptions): Gene
 }
 
 function* changeTables(comparison: Comparison, width: number, top: number, style: Style): Generator<string> {
-  yield `\n${totalsTable(comparison, width, style)}\n`;
+  if (comparison.totals.length > 0) yield `\n${totalsTable(comparison, width, style)}\n`;
   for (const [key, title] of SECTIONS) {
     const list: readonly (Change | PackageChange)[] = comparison[key];
     if (list.length === 0) continue;
