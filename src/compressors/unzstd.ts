@@ -241,7 +241,11 @@ class ZstdDecoder {
       options.onPiece?.(bytes.length, 0);
       if (engine.destroyed || engine.write(bytes)) return undefined;
       return new Promise((resolve) => {
-        engine.once('drain', resolve).once('close', resolve);
+        const done = (): void => {
+          engine.off('drain', done).off('close', done);
+          resolve();
+        };
+        engine.on('drain', done).on('close', done);
       });
     };
     const feed = async (): Promise<void> => {

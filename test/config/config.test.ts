@@ -204,7 +204,7 @@ describe('hostile text', () => {
     } catch (error) {
       expect(error).toBeInstanceOf(ImgoptError);
     }
-    expect(performance.now() - start).toBeLessThan(10_000);
+    expect(performance.now() - start).toBeLessThan(60_000);
   });
 
   test('a file of 100 MB is refused before it is parsed', async () => {
