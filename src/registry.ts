@@ -9,6 +9,7 @@ import { usage } from './core/errors.ts';
 import { cpioFormat, ovfFormat, tarFormat } from './disk/containers/containers.ts';
 import { extDriver } from './disk/filesystems/ext/ext.ts';
 import { fatDriver } from './disk/filesystems/fat/fat.ts';
+import { isoDriver } from './disk/filesystems/iso9660/iso9660.ts';
 import { recognisedDrivers } from './disk/filesystems/recognised/recognised.ts';
 import { squashfsDriver } from './disk/filesystems/squashfs/squashfs.ts';
 import { xfsDriver } from './disk/filesystems/xfs/xfs.ts';
@@ -37,7 +38,7 @@ const BUILT_IN: Contribution = {
   apiVersion: 1,
   formats: [qcow2Format, vmdkFormat, vdiFormat, vhdFormat, vhdxFormat, ovfFormat, tarFormat, cpioFormat],
   volumeSystems: [gptVolumes, mbrVolumes, mdVolumes, lvm2Volumes],
-  filesystems: [extDriver, xfsDriver, squashfsDriver, fatDriver],
+  filesystems: [extDriver, xfsDriver, squashfsDriver, isoDriver, fatDriver],
   packageDatabases: [dpkgPackages, rpmPackages, apkPackages, pacmanPackages, snapPackages, flatpakPackages],
 };
 /**

@@ -5,8 +5,9 @@
  *
  * A volume system inside a volume (a partition table inside a logical volume, say) is followed a few levels
  * deep. At the top a partition table is asked for before a filesystem; inside a volume it is the other way
- * round, because boot sectors of filesystems resemble partition tables. Members of groups (LVM, software RAID) go
- * before filesystems at every level: the first member of a mirror may look just like the filesystem on it.
+ * round, because boot sectors of filesystems resemble partition tables. A hybrid ISO image is read as the disc that
+ * it is. Members of groups (LVM, software RAID) go before filesystems at every level: the first member of a mirror
+ * may look just like the filesystem on it.
  *
  * What belongs to a group is set aside until the walk has seen the whole disk; then each system gets all of its
  * members at once and puts them together, and the walk goes on in the volumes that come out. Systems take their
@@ -159,12 +160,13 @@ async function explore(place: Place, drivers: Drivers, context: RunContext, foun
   const isDeep = place.depth >= MAX_VOLUME_DEPTH;
   const table = systems.find((one) => 'open' in one);
   const group = systems.find((one) => 'assemble' in one);
-  if (place.depth === 0 && table !== undefined) return exploreVolumes(place, table, drivers, context, found);
+  const filesystem = recognise(probe, drivers.filesystems);
+  const isTableAbove = place.depth === 0 && filesystem?.answer.holdsTable !== true;
+  if (isTableAbove && table !== undefined) return exploreVolumes(place, table, drivers, context, found);
   if (group !== undefined && !isDeep) {
     found.claimed.push({ place, system: group, context });
     return;
   }
-  const filesystem = recognise(probe, drivers.filesystems);
   const isFilesystem = filesystem !== undefined && filesystem.answer.usage !== 'container';
   if (table !== undefined && !isFilesystem && !isDeep) {
     await exploreVolumes(place, table, drivers, context, found);

@@ -13,6 +13,11 @@ export interface FilesystemProbe extends Probe {
   readonly usage: 'filesystem' | 'swap' | 'container';
   readonly label: string | null;
   readonly uuid: string | null;
+  /**
+   * It covers the whole disk, and a partition table on that only names parts of it: a hybrid ISO image, which boots
+   * from a stick as well. At the top the filesystem is read then, not the table.
+   */
+  readonly holdsTable?: true;
 }
 
 export interface FilesystemUsage {

@@ -127,31 +127,6 @@ const apfs = recogniser('apfs', 'filesystem', (at) =>
 const DESCRIPTORS = 0x8000;
 const DESCRIPTOR_SIZE = 2048;
 
-const iso9660 = recogniser('iso9660', 'filesystem', (at) => {
-  if (!at.is(DESCRIPTORS + 1, 'CD001') || isUdf(at)) return undefined;
-  let label: string | null = null;
-  let uuid: string | null = null;
-  for (let i = 0; i < 16 && at.is(DESCRIPTORS + i * DESCRIPTOR_SIZE + 1, 'CD001'); i++) {
-    const start = DESCRIPTORS + i * DESCRIPTOR_SIZE;
-    const type = at.u8(start);
-    if (type === 1) {
-      label = at.text(start + 40, 32);
-      uuid = isoDate(at, start + 830) ?? isoDate(at, start + 813);
-    }
-    // Joliet spells what the plain label cannot.
-    else if (type === 2 && label === null) label = at.utf16(start + 40, 32, false);
-    else if (type === 255) break;
-  }
-  return { label, uuid };
-});
-
-/** A date of 16 digits in blkid's spelling; null when it is not set. */
-function isoDate(at: Window, offset: number): string | null {
-  const digits = at.text(offset, 16);
-  if (digits === null || !/^\d{16}$/.test(digits) || /^0+$/.test(digits)) return null;
-  return digits.replace(/^(....)(..)(..)(..)(..)(..)(..)$/, '$1-$2-$3-$4-$5-$6-$7');
-}
-
 function isUdf(at: Window): boolean {
   for (let i = 0; i < 16; i++) {
     const start = DESCRIPTORS + i * DESCRIPTOR_SIZE + 1;
@@ -161,6 +136,9 @@ function isUdf(at: Window): boolean {
 }
 
 /** The label lies behind the anchor at sector 256, which is past what a probe sees. */
-const udf = recogniser('udf', 'filesystem', (at) => (isUdf(at) ? {} : undefined));
+const udf = recogniser('udf', 'filesystem', (at) => {
+  if (!isUdf(at)) return undefined;
+  return at.is(DESCRIPTORS + 1, 'CD001') ? { description: 'UDF with an ISO 9660 bridge' } : {};
+});
 
-export const foreignRecognisers = [ntfs, exfat, refs, hfs, apfs, iso9660, udf];
+export const foreignRecognisers = [ntfs, exfat, refs, hfs, apfs, udf];
