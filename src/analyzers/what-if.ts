@@ -36,19 +36,45 @@ function asRule(asked: string, finding: Finding, id = 'what-if'): RemovalRule {
   };
 }
 
-function pathFinding({ files }: RuleRun, path: string): Finding {
-  const entry = files.lookup(path.length > 1 ? path.replace(/\/+$/, '') : path);
+function pathFinding(run: RuleRun, asked: string): Finding {
+  const { files, inspection } = run;
+  const path = asked.replace(/\/+$/, '') || '/';
+  const entry = files.lookup(path);
   if (entry < 0) {
     throw usage('WHAT_IF', `there is no ${escapeName(path)} in the image`, {
       advice: 'name what the report lists',
     });
   }
-  return {
-    entries: files.tree(entry),
-    paths: [path],
-    commands: [`rm -rf ${shellQuote(path)}`],
-    reason: 'asked for',
+  const entries = files.tree(entry);
+  const refuse = (reason: string): never => {
+    throw usage('WHAT_IF', `${escapeName(path)} ${reason}`, { advice: 'name what is in it' });
   };
+  if (path === '/') refuse('is all there is');
+  if (inspection.filesystems.some(({ mountPoint }) => mountPoint?.startsWith(`${path}/`) === true)) {
+    refuse('has another filesystem mounted in it');
+  }
+  const starts = entriesThatStart(run);
+  if (entries.some((one) => starts.has(one))) refuse('holds the kernel that starts the machine');
+  return { entries, paths: [path], commands: [removeTreeCommand(run, entry, path)], reason: 'asked for' };
+}
+
+/** What the machine cannot start without: image, modules and initramfs of its default kernel, with all in them. */
+export function entriesThatStart({ boot, files }: RuleRun): Set<number> {
+  const starts = new Set<number>();
+  for (const kernel of boot.kernels) {
+    if (kernel.version !== boot.defaultVersion) continue;
+    for (const entry of [kernel.image, kernel.modules, ...kernel.initramfs]) {
+      if (entry >= 0) for (const inner of files.tree(entry)) starts.add(inner);
+    }
+  }
+  return starts;
+}
+
+/** Removes a tree; of a mount point what is in it, for the directory itself is busy. */
+export function removeTreeCommand({ inspection }: RuleRun, entry: number, path: string): string {
+  return inspection.table.parent[entry]! < 0
+    ? `find ${shellQuote(path)} -xdev -mindepth 1 -delete`
+    : `rm -rf ${shellQuote(path)}`;
 }
 
 function packageFinding(run: RuleRun, name: string): Finding {

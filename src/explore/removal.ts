@@ -13,7 +13,13 @@ import { removeCommand, shellQuote } from '../analyzers/remove-packages.ts';
 import { pathInTree, type SizeTree } from '../analyzers/size-tree.ts';
 import type { Resolved, RuleRun } from '../analyzers/suggest.ts';
 import { someOf } from '../analyzers/suggest-text.ts';
-import { leavingWith, type Marked, removalOf } from '../analyzers/what-if.ts';
+import {
+  entriesThatStart,
+  leavingWith,
+  type Marked,
+  removalOf,
+  removeTreeCommand,
+} from '../analyzers/what-if.ts';
 import type { PredictionSection, Report, Suggestion } from '../core/contracts/report.ts';
 import type { RuleFamily } from '../core/contracts/rule.ts';
 import { packageBytes, type Tab } from './model.ts';
@@ -70,13 +76,9 @@ export function removalFromImage(
     trees: [...marks.directories].map((node) => {
       const path = pathInTree(tree, node);
       const entry = tree.entry[node]!;
-      const isMountPoint = inspection.table.parent[entry]! < 0;
       // What a mount hides and what is mounted nowhere has no path in the running guest.
       const isReachable = inspection.pathOf(entry) === path && isNameable(path);
-      const command = isMountPoint
-        ? `find ${shellQuote(path)} -xdev -mindepth 1 -delete`
-        : `rm -rf ${shellQuote(path)}`;
-      return { entry, title: path, command: isReachable ? command : null };
+      return { entry, title: path, command: isReachable ? removeTreeCommand(run, entry, path) : null };
     }),
     packages: [...marks.packages].flatMap((at) => inInspection.get(at) ?? []),
     suggestions: [...marks.suggestions].map((index) => resolved[index]!),
@@ -131,20 +133,13 @@ export function removalFromImage(
  * By node: why it cannot be marked. Removing the root directory, the kernel that starts the machine, or a directory
  * with another filesystem mounted in it is not what anybody wants of a cleanup.
  */
-function untouchable({ inspection, boot, files }: RuleRun, tree: SizeTree): Map<number, string> {
+function untouchable(run: RuleRun, tree: SizeTree): Map<number, string> {
   const reasons = new Map<number, string>();
   const forbidAbove = (node: number, reason: string): void => {
     for (let at = node; at >= 0 && !reasons.has(at); at = tree.parent[at]!) reasons.set(at, reason);
   };
-  const { table } = inspection;
-  const starts = new Set<number>();
-  for (const kernel of boot.kernels) {
-    if (kernel.version !== boot.defaultVersion) continue;
-    for (const entry of [kernel.image, kernel.modules, ...kernel.initramfs])
-      if (entry >= 0) starts.add(entry);
-  }
-  for (const entry of [...starts])
-    if (files.isDirectory(entry)) for (const inner of files.tree(entry)) starts.add(inner);
+  const { table } = run.inspection;
+  const starts = entriesThatStart(run);
   reasons.set(0, 'is all there is');
   for (let node = 1; node < tree.count; node++) {
     const entry = tree.entry[node]!;

@@ -42,3 +42,20 @@ it('refuses what the machine needs and what is not there', async () => {
   await expect(ask('nothing')).rejects.toThrow('no rule, no installed package');
   await expect(ask('/nowhere')).rejects.toThrow('there is no /nowhere');
 });
+
+it('refuses everything, and the kernel that starts the machine with whatever holds it', async () => {
+  await expect(ask('/')).rejects.toThrow('/ is all there is');
+  const machine = guest({
+    '/boot/vmlinuz-6.1.0-18-amd64': 8_000_001,
+    '/boot/initrd.img-6.1.0-18-amd64': 34_000_001,
+    '/boot/memtest86.bin': 150_000,
+    '/usr/lib/modules/6.1.0-18-amd64/kernel/a.ko': 90_001,
+    '/lib': { link: 'usr/lib' },
+  });
+  const run = await prepareRules(machine, NO_OPTIONS);
+  for (const path of ['/boot', '/boot/', '/boot/initrd.img-6.1.0-18-amd64', '/usr/lib/modules']) {
+    await expect(whatIf(run, [path]), path).rejects.toThrow('holds the kernel that starts the machine');
+  }
+  const [found] = await whatIf(run, ['/boot/memtest86.bin']);
+  expect(found!.suggestion.commands).toEqual(['rm -rf /boot/memtest86.bin']);
+});

@@ -65,6 +65,14 @@ describe('imgopt analyze: suggestions', () => {
     expect(() => reportSchema.parse(JSON.parse(readFileSync(paths[0], 'utf8')))).not.toThrow();
   });
 
+  test('--what-if refuses a directory with another filesystem mounted in it', async () => {
+    const refused = await imgopt(['analyze', ARTIFACT, '--what-if', '/boot']);
+    expect(refused).toMatchObject({ code: 2, stdout: '' });
+    expect(refused.stderr).toContain('/boot has another filesystem mounted in it');
+    const { suggestions } = await report('--what-if', '/boot/efi');
+    expect(suggestions[0]!.commands).toEqual(['find /boot/efi -xdev -mindepth 1 -delete']);
+  });
+
   test('--what-if tells what goes with a path', async () => {
     const { suggestions } = await report('--what-if', '/usr/share');
     expect(suggestions).toHaveLength(1);
