@@ -53,7 +53,10 @@ describeWithTools(['npm'], "this project's own node_modules", () => {
     const listed = text
       .split('\n')
       .filter((line) => line.includes('/node_modules/') && !line.includes(' UNDEFINED'))
-      .map((line) => line.split(':')[1]!);
+      .map((line) => line.split(':'))
+      // A workspace lies where the link points, which is not below node_modules.
+      .filter(([, , linked]) => linked === undefined || linked.includes('/node_modules/'))
+      .map(([, name]) => name!);
     const root = folderRoot(join(project, 'node_modules'), '/srv/app/node_modules');
     const { packages } = await readPackages(npmPackages, root);
     const ours = new Set(packages.map((one) => `${one.name}@${one.version}`));
