@@ -55,7 +55,7 @@ describeWithTools(['npm'], "this project's own node_modules", () => {
       .filter((line) => line.includes('/node_modules/') && !line.includes(' UNDEFINED'))
       .map((line) => line.split(':'))
       // A workspace lies where the link points, which is not below node_modules.
-      .filter(([, , linked]) => linked === undefined || linked.includes('/node_modules/'))
+      .filter(([, , linked]) => !linked?.startsWith('/') || linked.includes('/node_modules/'))
       .map(([, name]) => name!);
     const root = folderRoot(join(project, 'node_modules'), '/srv/app/node_modules');
     const { packages } = await readPackages(npmPackages, root);
