@@ -13,7 +13,7 @@
  * memory, so an image has to have been read for a while first.
  */
 import { type ClusterAlgorithm, decodeCluster } from '../../../compressors/cluster-decode.ts';
-import { CodecPool } from '../../../compressors/pool.ts';
+import type { CodecPool } from '../../../compressors/pool.ts';
 import type { DecodeUnitsResult } from '../../../compressors/tasks.ts';
 import type { BlockSource } from '../../../core/contracts/source.ts';
 import { corrupt, ImgoptError, system } from '../../../core/errors.ts';
@@ -57,7 +57,7 @@ export class CompressedClusters {
   private active = 0;
   private readonly algorithm: ClusterAlgorithm;
   private readonly threads: number;
-  private pool: CodecPool | undefined;
+  private pool: Promise<CodecPool> | undefined;
   private decodedBytes = 0;
   /** Of finished stretches, to be filled again. */
   private readonly spare: { input: Uint8Array<ArrayBuffer>; output: Uint8Array<ArrayBuffer> }[] = [];
@@ -72,7 +72,7 @@ export class CompressedClusters {
   }
 
   close(): void {
-    this.pool?.close();
+    void this.pool?.then((pool) => pool.close());
   }
 
   /**
@@ -159,7 +159,8 @@ export class CompressedClusters {
   /** Reads and decodes clusters that lie in one stretch of the file, on a thread. */
   private async readStretch(wants: readonly Want[], start: number, end: number): Promise<void> {
     const { clusterSize } = this.header;
-    this.pool ??= new CodecPool({ threads: this.threads });
+    this.pool ??= startPool(this.threads);
+    const starting = this.pool;
     const buffers = this.spare.pop() ?? {
       input: new Uint8Array(new ArrayBuffer(MAX_GROUP_INPUT + 2 * clusterSize)),
       output: new Uint8Array(new ArrayBuffer(Math.max(MAX_GROUP_OUTPUT, clusterSize))),
@@ -167,8 +168,8 @@ export class CompressedClusters {
     const inputBuffer =
       buffers.input.length >= end - start ? buffers.input.buffer : new ArrayBuffer(end - start);
     const input = new Uint8Array(inputBuffer, 0, end - start);
-    const decoding = this.file.read(input, start).then(() =>
-      this.pool!.run({
+    const decoding = this.file.read(input, start).then(async () =>
+      (await starting).run({
         kind: 'decode-units',
         algorithm: this.algorithm,
         clusterSize,
@@ -268,6 +269,12 @@ export class CompressedClusters {
     }
     return cluster;
   }
+}
+
+/** Loaded when it is needed: most images are closed before that, and reading them starts faster without. */
+async function startPool(threads: number): Promise<CodecPool> {
+  const { CodecPool } = await import('../../../compressors/pool.ts');
+  return new CodecPool({ threads });
 }
 
 function copyTo(want: Want, cluster: Uint8Array): void {
