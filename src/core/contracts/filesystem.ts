@@ -26,6 +26,26 @@ export interface FilesystemUsage {
   readonly unused: number;
 }
 
+/** A tree of its own inside of a filesystem, which a guest may mount by itself (btrfs). */
+export interface Subvolume {
+  /** Its number: `subvolid=` of mount(8). */
+  readonly id: number;
+  /** Its root directory, an entry of the table. */
+  readonly entry: number;
+  /** Path from the filesystem's top level, without a leading slash, as in `subvol=`; empty for the top level. */
+  readonly path: string;
+  readonly uuid: string | null;
+  /** The subvolume that it was a snapshot of. */
+  readonly parentUuid: string | null;
+  readonly isReadOnly: boolean;
+  /** It is mounted where no subvolume is asked for. */
+  readonly isDefault: boolean;
+  /** Bytes of file extents that it refers to, each counted once. */
+  readonly referenced: number;
+  /** Those of them that no other subvolume refers to: what its removal would free. */
+  readonly exclusive: number;
+}
+
 export interface Filesystem {
   readonly type: string;
   readonly label: string | null;
@@ -43,7 +63,12 @@ export interface Filesystem {
    * What cannot be read is reported through the context; only a filesystem without a readable root throws.
    */
   scan(builder: FileTableBuilder): Promise<void>;
-  /** Content of the file with this inode (the table's `inode` column). */
+  /**
+   * The subvolumes that `scan` has found, the top level first. They are all in the filesystem's one section, whose
+   * root is the top level: each at its place below that.
+   */
+  subvolumes?(): readonly Subvolume[];
+  /** Content of the file with this inode (the table's `inode` column; a number unique in the filesystem). */
   open(inode: number): Promise<BlockSource>;
   /** Target of a symbolic link, as bytes. */
   readLink(inode: number): Promise<Uint8Array>;
