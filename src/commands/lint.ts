@@ -7,7 +7,7 @@ import { LINT_FORMATS, renderLint } from '../reporters/lint/index.ts';
 import type { FixedFile } from '../templates/fix.ts';
 import type { LintResult, LintSettings } from '../templates/lint.ts';
 import type { LintReport } from '../templates/lint-report.ts';
-import type { Project } from '../templates/project.ts';
+import type { Project } from '../templates/plan.ts';
 import type { LintSeverity } from '../templates/rule.ts';
 
 export default class Lint extends BaseCommand {

@@ -17,7 +17,7 @@ import { compareText } from '../core/text.ts';
 import { grepFilter, listsPackages } from './grep.ts';
 import { type LintLocation, locationOf } from './location.ts';
 import type { Identity, Operation } from './operations.ts';
-import type { Event, Project } from './project.ts';
+import type { Event, Project } from './plan.ts';
 import type { Place } from './text.ts';
 
 export interface CostedPackage {

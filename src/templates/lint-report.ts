@@ -2,7 +2,7 @@
 import type { CleanupStep, CostLine } from './artifact.ts';
 import type { LintResult } from './lint.ts';
 import { type LintLocation, locationOf } from './location.ts';
-import type { Project } from './project.ts';
+import type { Project } from './plan.ts';
 import type { LintSeverity } from './rule.ts';
 
 export const LINT_SCHEMA = 'imgopt.lint/1';

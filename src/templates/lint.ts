@@ -3,7 +3,7 @@
  */
 import { nearestWord } from '../core/nearest.ts';
 import { compareText } from '../core/text.ts';
-import type { Problem, Project } from './project.ts';
+import type { Problem, Project } from './plan.ts';
 import type { Edit, LintRule, LintSeverity } from './rule.ts';
 import { LINT_RULES } from './rules/index.ts';
 import type { Place, SourceFile } from './text.ts';

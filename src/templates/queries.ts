@@ -1,6 +1,6 @@
 /** What several rules ask of a project. */
 import type { Block, Source } from './model.ts';
-import type { Event, Plan, Project, ScriptUnit } from './project.ts';
+import type { Event, Plan, Project, ScriptUnit } from './plan.ts';
 import type { Edit } from './rule.ts';
 import type { Invocation } from './shell/script.ts';
 import type { Word } from './shell/syntax.ts';

@@ -1,5 +1,5 @@
 /** What a lint rule is: one file in rules/, one opinion about templates and what they call. */
-import type { Project } from './project.ts';
+import type { Project } from './plan.ts';
 import type { Place } from './text.ts';
 
 export type LintSeverity = 'info' | 'warning' | 'error';

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type LintFinding, type LintResult, type LintSettings, lint } from '../../src/templates/lint.ts';
-import { loadProject, type Project } from '../../src/templates/project.ts';
+import type { Project } from '../../src/templates/plan.ts';
+import { loadProject } from '../../src/templates/project.ts';
 import type { LintExample, LintRule } from '../../src/templates/rule.ts';
 
 export type Texts = Readonly<Record<string, string>>;

@@ -1,5 +1,5 @@
 import { operationsOf } from '../operations.ts';
-import type { Project } from '../project.ts';
+import type { Project } from '../plan.ts';
 import { commandPlace, imageCommands } from '../queries.ts';
 import type { Found, LintRule } from '../rule.ts';
 

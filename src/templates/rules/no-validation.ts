@@ -1,4 +1,4 @@
-import type { Plan } from '../project.ts';
+import type { Plan } from '../plan.ts';
 import { completePlans, has, headerOf, MACHINE_BUILDERS } from '../queries.ts';
 import type { Found, LintRule } from '../rule.ts';
 

@@ -1,4 +1,4 @@
-import type { Project } from '../project.ts';
+import type { Project } from '../plan.ts';
 import { commandPlace } from '../queries.ts';
 import type { Found, LintRule } from '../rule.ts';
 import type { Invocation } from '../shell/script.ts';

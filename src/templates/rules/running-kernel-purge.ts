@@ -1,5 +1,5 @@
 import { operationsOf } from '../operations.ts';
-import type { Event, Plan } from '../project.ts';
+import type { Event, Plan } from '../plan.ts';
 import type { Found, LintRule } from '../rule.ts';
 import type { Invocation } from '../shell/script.ts';
 
