@@ -6,9 +6,9 @@
  * branches. Everything made counts against one budget, so that a `for` inside a `for` cannot fill the memory.
  * Functions: HCL2's in Packer that are pure and common in templates; any other is dynamic.
  */
-import { ImgoptError } from '../core/errors.ts';
-import { MAX_EVALUATED_ITEMS, MAX_EVALUATED_TEXT, MAX_REFERENCE_DEPTH } from '../core/limits.ts';
 import { callFunction } from './functions.ts';
+import { calculate } from './operators.ts';
+import { extended, type Scope } from './scope.ts';
 import type { Expression } from './syntax/hcl.ts';
 import type { SyntaxNode } from './syntax/tree-sitter.ts';
 import { HOLE, MappedText, type Place, SourceFile } from './text.ts';
@@ -25,59 +25,6 @@ import {
   truth,
   type Value,
 } from './value.ts';
-
-/** What names mean where an expression stands. */
-export interface Scope {
-  /** The value of a root name (`var`, `local`, `path`, an iterator), or undefined: dynamic. */
-  lookup(root: string, name: string | undefined): Value | undefined;
-  /** `templatefile` and `file`. */
-  readonly host: TemplateHost;
-  readonly budget: Budget;
-}
-
-export interface TemplateHost {
-  /** Text of a file that an expression names; undefined where it cannot be read. */
-  readFile(path: string): SourceFile | undefined;
-  /** The file's text as a template. */
-  template(file: SourceFile): Expression | undefined;
-}
-
-/** What evaluating one template may make. */
-export class Budget {
-  private items = MAX_EVALUATED_ITEMS;
-  private text = MAX_EVALUATED_TEXT;
-  private depth = 0;
-
-  spend(items: number, text = 0): void {
-    this.items -= items;
-    this.text -= text;
-    if (this.items < 0 || this.text < 0) {
-      throw new ImgoptError('unsupported', 'TEMPLATE_SIZE', 'its expressions make more than lint holds', {
-        advice: 'shorten its loops',
-      });
-    }
-  }
-
-  /** Runs `work` one reference deeper; dynamic beyond the bound, which only a cycle reaches. */
-  nested(place: Place, work: () => Value): Value {
-    if (this.depth >= MAX_REFERENCE_DEPTH) return dynamic(place);
-    this.depth++;
-    try {
-      return work();
-    } finally {
-      this.depth--;
-    }
-  }
-}
-
-/** A scope with further names in front: iterators of `for`, variables of `templatefile`. */
-export function extended(scope: Scope, names: ReadonlyMap<string, Value>, closed = false): Scope {
-  return {
-    host: scope.host,
-    budget: scope.budget,
-    lookup: (root, name) => names.get(root) ?? (closed ? undefined : scope.lookup(root, name)),
-  };
-}
 
 /** The value of an expression in a scope. @throws ImgoptError `unsupported` when it makes too much */
 export function evaluate(expression: Expression, scope: Scope): Value {
@@ -607,57 +554,4 @@ export function pairsOf(value: Value): readonly (readonly [Value, Value])[] | un
     return value.entries.map((entry) => [madeString(entry.key, entry.keyPlace), entry.value] as const);
   }
   return undefined;
-}
-
-function calculate(operator: string, left: Value, right: Value, place: Place): Value {
-  const bool = (holds: boolean): Value => ({ kind: 'bool', place, bool: holds });
-  if (operator === '&&' || operator === '||') {
-    const a = truth(left);
-    const b = truth(right);
-    const decides = operator === '||';
-    if (a === decides || b === decides) return bool(decides);
-    return a === undefined || b === undefined ? dynamic(place) : bool(!decides);
-  }
-  if (operator === '==' || operator === '!=') {
-    const same = equal(left, right);
-    return same === undefined ? dynamic(place) : bool(same === (operator === '=='));
-  }
-  if (left.kind !== 'number' || right.kind !== 'number') return dynamic(place);
-  const [a, b] = [left.number, right.number];
-  const number = (result: number): Value => ({ kind: 'number', place, number: result });
-  switch (operator) {
-    case '+':
-      return number(a + b);
-    case '-':
-      return number(a - b);
-    case '*':
-      return number(a * b);
-    case '/':
-      return number(a / b);
-    case '%':
-      return number(a % b);
-    case '<':
-      return bool(a < b);
-    case '>':
-      return bool(a > b);
-    case '<=':
-      return bool(a <= b);
-    default:
-      return bool(a >= b);
-  }
-}
-
-function equal(left: Value, right: Value): boolean | undefined {
-  if (left.kind === 'null' || right.kind === 'null') {
-    if (left.kind === right.kind) return true;
-    return left.kind === 'dynamic' ||
-      right.kind === 'dynamic' ||
-      left.kind === 'choice' ||
-      right.kind === 'choice'
-      ? undefined
-      : false;
-  }
-  const a = staticText(left);
-  const b = staticText(right);
-  return a === undefined || b === undefined ? undefined : a === b;
 }

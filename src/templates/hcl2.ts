@@ -5,7 +5,7 @@
 import { basename } from 'node:path';
 import type { Parser } from 'web-tree-sitter';
 import { ImgoptError } from '../core/errors.ts';
-import { Budget, evaluate, extended, pairsOf, type Scope, type TemplateHost } from './evaluate.ts';
+import { evaluate, pairsOf } from './evaluate.ts';
 import type { LintFiles } from './files.ts';
 import {
   Block,
@@ -17,6 +17,7 @@ import {
   type Template,
   type Variable,
 } from './model.ts';
+import { Budget, extended, type Scope, type TemplateHost } from './scope.ts';
 import {
   type Broken,
   bodyFromJson,
