@@ -4,6 +4,7 @@
  */
 import { inflateRaw, inflateRawSync, constants as Z, zstdDecompress, zstdDecompressSync } from 'node:zlib';
 import { viewOf } from '../core/record.ts';
+import { decodeOnce } from './contexts.ts';
 import { release } from './release.ts';
 
 /** `deflate-raw`: RFC 1951 alone. `zstd`: RFC 8878, one or more frames. */
@@ -24,9 +25,24 @@ export function decodeCluster(
   algorithm: ClusterAlgorithm,
   onTheSpot: boolean,
 ): Uint8Array | Promise<Uint8Array> {
+  if (onTheSpot) {
+    const cluster = new Uint8Array(clusterSize);
+    if (decodeInto(cluster, packed, algorithm)) return cluster;
+  }
   return algorithm === 'zstd'
     ? decodeZstd(packed, clusterSize, onTheSpot)
     : decodeDeflate(packed, clusterSize, onTheSpot);
+}
+
+/** Fills `cluster`, in a context that is used again; false when it is not the usual single frame or whole stream. */
+function decodeInto(cluster: Uint8Array, packed: Uint8Array, algorithm: ClusterAlgorithm): boolean {
+  if (algorithm !== 'zstd') return decodeOnce(packed, cluster, { kind: 'inflate-raw' });
+  const length = zstdFrameLength(packed);
+  if (length === null) return false;
+  return decodeOnce(packed.subarray(0, length), cluster, {
+    kind: 'unzstd',
+    windowLogMax: MAX_ZSTD_WINDOW_LOG,
+  });
 }
 
 /**
@@ -152,9 +168,11 @@ export function decodeStretch({
   const failed: number[] = [];
   for (let i = 0; i < starts.length; i++) {
     const packed = input.subarray(starts[i]!, starts[i]! + lengths[i]!);
+    const target = output.subarray(i * clusterSize, (i + 1) * clusterSize);
+    if (decodeInto(target, packed, algorithm)) continue;
     try {
       const cluster = decodeCluster(packed, clusterSize, algorithm, true) as Uint8Array;
-      if (cluster.length === clusterSize) output.set(cluster, i * clusterSize);
+      if (cluster.length === clusterSize) target.set(cluster);
       else failed.push(i);
       release(cluster);
     } catch {

@@ -6,7 +6,7 @@
  */
 import { constants, deflateRawSync, deflateSync, zstdCompressSync } from 'node:zlib';
 import { isZero } from '../core/zeros.ts';
-import { release } from './release.ts';
+import { type ContextSettings, encodeOnce } from './contexts.ts';
 
 export interface ClusterCodec {
   /** `deflate-raw`: RFC 1951 alone (qcow2). `zlib`: with RFC 1950's header (VMDK). `zstd`: one frame. */
@@ -36,11 +36,41 @@ export interface ClusterResult {
  */
 const MEM_LEVEL = 7;
 
+/** Room for what does not shrink, so that one call never grows its output. */
+function boundOf(length: number): number {
+  return Math.max(1024, length + (length >> 7) + 512);
+}
+
+function settingsOf({
+  algorithm,
+  level,
+  memLevel = MEM_LEVEL,
+  windowBits = 15,
+}: ClusterCodec): ContextSettings {
+  if (algorithm === 'zstd') return { kind: 'zstd', level };
+  return { kind: algorithm === 'zlib' ? 'deflate' : 'deflate-raw', level, memLevel, windowBits };
+}
+
 /** One cluster, compressed. */
 export function compressCluster(bytes: Uint8Array, codec: ClusterCodec): Uint8Array {
-  const { algorithm, level } = codec;
-  // Room for what does not shrink, so that the one call never grows its output.
-  const chunkSize = Math.max(1024, bytes.length + (bytes.length >> 7) + 512);
+  const room = new Uint8Array(boundOf(bytes.length));
+  const length = compressInto(room, bytes, codec);
+  return room.subarray(0, length);
+}
+
+/** Compresses `bytes` to the beginning of `room`; returns how much of it that took. */
+function compressInto(room: Uint8Array, bytes: Uint8Array, codec: ClusterCodec): number {
+  const length = encodeOnce(bytes, room, settingsOf(codec));
+  if (length !== undefined) return length;
+  const part = compressAnew(bytes, codec);
+  room.set(part);
+  return part.length;
+}
+
+/** The same in a context of its own: the documented way. */
+export function compressAnew(bytes: Uint8Array, codec: ClusterCodec): Uint8Array {
+  const { algorithm, level, memLevel = MEM_LEVEL, windowBits = 15 } = codec;
+  const chunkSize = boundOf(bytes.length);
   if (algorithm === 'zstd') {
     return zstdCompressSync(bytes, {
       chunkSize,
@@ -49,40 +79,30 @@ export function compressCluster(bytes: Uint8Array, codec: ClusterCodec): Uint8Ar
       params: { [constants.ZSTD_c_compressionLevel]: level },
     });
   }
-  const options = {
-    level,
-    chunkSize,
-    memLevel: codec.memLevel ?? MEM_LEVEL,
-    windowBits: codec.windowBits ?? 15,
-  };
+  const options = { level, chunkSize, memLevel, windowBits };
   return algorithm === 'zlib' ? deflateSync(bytes, options) : deflateRawSync(bytes, options);
 }
+
+/** Compressed clusters of the batch at work, one right after the other. */
+let packing = new Uint8Array(0);
 
 /** Every cluster of `bytes`, which is a whole number of them. */
 export function compressBatch(bytes: Uint8Array, clusterSize: number, codec: ClusterCodec): ClusterResult {
   const count = bytes.length / clusterSize;
   const lengths = new Int32Array(count);
-  const parts: Uint8Array[] = [];
-  let total = 0;
+  const worst = bytes.length + boundOf(clusterSize);
+  if (packing.length < worst) packing = new Uint8Array(worst);
+  let at = 0;
   for (let i = 0; i < count; i++) {
     const cluster = bytes.subarray(i * clusterSize, (i + 1) * clusterSize);
     if (isZero(cluster)) continue;
-    const part = compressCluster(cluster, codec);
-    if (part.length >= clusterSize) {
-      release(part);
+    const length = compressInto(packing.subarray(at, at + boundOf(clusterSize)), cluster, codec);
+    if (length >= clusterSize) {
       lengths[i] = CLUSTER_PLAIN;
       continue;
     }
-    lengths[i] = part.length;
-    total += part.length;
-    parts.push(part);
+    lengths[i] = length;
+    at += length;
   }
-  const packed = new Uint8Array(total);
-  let at = 0;
-  for (const part of parts) {
-    packed.set(part, at);
-    at += part.length;
-    release(part);
-  }
-  return { bytes: packed, lengths };
+  return { bytes: packing.slice(0, at), lengths };
 }
