@@ -3,30 +3,47 @@
  * what differs: numbers in base 256, the old sparse format.
  */
 import { corrupt } from '../core/errors.ts';
-import { ascii, bytes, record, u8 } from '../core/record.ts';
-import { decodeField } from '../core/text.ts';
 
 export const TAR_BLOCK = 512;
 
-export const tarHeader = record(
-  'tar header',
-  {
-    name: bytes(0, 100),
-    mode: bytes(100, 8),
-    uid: bytes(108, 8),
-    gid: bytes(116, 8),
-    size: bytes(124, 12),
-    mtime: bytes(136, 12),
-    chksum: bytes(148, 8),
-    typeflag: u8(156),
-    linkname: bytes(157, 100),
-    magic: ascii(257, 6),
-    devmajor: bytes(329, 8),
-    devminor: bytes(337, 8),
-    prefix: bytes(345, 155),
-  },
-  TAR_BLOCK,
-);
+/** Where the header's fields begin and how long they are. Views, not a record: a system's archive has 100,000 headers. */
+const FIELDS = {
+  name: [0, 100],
+  mode: [100, 8],
+  uid: [108, 8],
+  gid: [116, 8],
+  size: [124, 12],
+  mtime: [136, 12],
+  chksum: [148, 8],
+  typeflag: [156, 1],
+  linkname: [157, 100],
+  magic: [257, 6],
+  prefix: [345, 155],
+} as const;
+
+export type TarField = keyof typeof FIELDS;
+
+/** A view of one field of a header block. */
+export function tarField(block: Uint8Array, name: TarField): Uint8Array {
+  const [offset, length] = FIELDS[name];
+  return block.subarray(offset, offset + length);
+}
+
+/** A text field up to its first NUL, as Latin-1. */
+export function tarText(block: Uint8Array, name: TarField): string {
+  return latin1Until(tarField(block, name));
+}
+
+/** Bytes up to the first NUL as Latin-1 characters. */
+export function latin1Until(bytes: Uint8Array): string {
+  const end = bytes.indexOf(0);
+  return latin1(end < 0 ? bytes : bytes.subarray(0, end));
+}
+
+/** Every byte as a Latin-1 character. */
+export function latin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
+}
 
 /** Values of `typeflag`, as characters. */
 export const TAR_TYPE = {
@@ -74,25 +91,44 @@ export function parseNumber(field: Uint8Array, what: string): number {
     if (!Number.isSafeInteger(value)) throw corrupt('TAR_NUMBER', `its ${what} does not fit 53 bits`);
     return value;
   }
-  const text = Buffer.from(field).toString('latin1').replace(/\0.*$/s, '').trim();
+  const plain = octal(field);
+  if (plain !== undefined) return plain;
+  const text = latin1Until(field).trim();
   if (text === '') return 0;
   if (!/^-?[0-7]+$/.test(text)) throw corrupt('TAR_NUMBER', `its ${what} is no octal number`);
   return Number.parseInt(text, 8);
 }
 
+/** What every tool writes: octal digits between blanks, up to a NUL or the field's end. Undefined for anything else. */
+function octal(field: Uint8Array): number | undefined {
+  const { length } = field;
+  let at = 0;
+  while (at < length && field[at] === 0x20) at++;
+  const first = at;
+  let value = 0;
+  for (; at < length; at++) {
+    const digit = field[at]! - 0x30;
+    if (digit < 0 || digit > 7) break;
+    value = value * 8 + digit;
+  }
+  if (at === first) return undefined;
+  while (at < length && field[at] === 0x20) at++;
+  return at === length || field[at] === 0 ? value : undefined;
+}
+
 /** Sum of all bytes with the checksum field as blanks; some old tars summed signed bytes. */
 export function isTarHeader(block: Uint8Array): boolean {
   if (block.length < TAR_BLOCK) return false;
-  const text = decodeField(block.subarray(148, 156)).trim();
-  if (!/^[0-7]{1,7}$/.test(text)) return false;
-  let sum = 8 * 32;
-  let signed = 8 * 32;
+  const [start, length] = FIELDS.chksum;
+  const stated = octal(tarField(block, 'chksum'));
+  if (stated === undefined) return false;
+  let sum = length * 0x20;
+  let large = 0;
   for (let i = 0; i < TAR_BLOCK; i++) {
-    if (i >= 148 && i < 156) continue;
+    if (i === start) i += length;
     const byte = block[i]!;
     sum += byte;
-    signed += byte < 128 ? byte : byte - 256;
+    large += byte >> 7;
   }
-  const stated = Number.parseInt(text, 8);
-  return stated === sum || stated === signed;
+  return stated === sum || stated === sum - 256 * large;
 }

@@ -7,12 +7,22 @@
  * the file ends; what ends in the middle of a member is cut short, and corrupt.
  */
 import type { BlockSource } from '../core/contracts/source.ts';
-import { corrupt, locate, unsupported } from '../core/errors.ts';
+import { corrupt, locate, locateSync, unsupported } from '../core/errors.ts';
 import { FILE_TYPE, type FileType } from '../core/file-table.ts';
 import { MAX_ARCHIVE_MEMBERS, MAX_ARCHIVE_NAME_BYTES, MAX_TAR_EXTENSION_BYTES } from '../core/limits.ts';
 import { escapeName, hex } from '../core/text.ts';
 import { isZero } from '../core/zeros.ts';
-import { isTarHeader, parseNumber, TAR_BLOCK, TAR_TYPE, tarHeader } from './tar-layout.ts';
+import {
+  isTarHeader,
+  latin1,
+  latin1Until,
+  parseNumber,
+  TAR_BLOCK,
+  TAR_TYPE,
+  type TarField,
+  tarField,
+  tarText,
+} from './tar-layout.ts';
 import { oldSparseRuns, paxSparse, type SparseRun } from './tar-sparse.ts';
 
 export interface TarMember {
@@ -50,6 +60,14 @@ class Window {
 
   constructor(source: BlockSource) {
     this.source = source;
+  }
+
+  /** `length` bytes at `offset` if they are at hand, without waiting. */
+  held(offset: number, length: number): Uint8Array | undefined {
+    const from = offset - this.start;
+    return from < 0 || from + length > this.bytes.length
+      ? undefined
+      : this.bytes.subarray(from, from + length);
   }
 
   /** Up to `length` bytes at `offset`; fewer at the end. Valid until the next call. */
@@ -91,7 +109,7 @@ export async function* walkTar(source: BlockSource, signal: AbortSignal): AsyncG
   let extensionCount = 0;
   for (let at = 0; at < source.size; ) {
     if ((count & 0x3ff) === 0) signal.throwIfAborted();
-    const block = await window.at(at, TAR_BLOCK);
+    const block = window.held(at, TAR_BLOCK) ?? (await window.at(at, TAR_BLOCK));
     if (block.length < TAR_BLOCK) throw cutShort(at, source.size);
     if (isZero(block)) return;
     if (!isTarHeader(block)) {
@@ -99,10 +117,8 @@ export async function* walkTar(source: BlockSource, signal: AbortSignal): AsyncG
         advice: 'the archive is damaged: copy or build it again',
       });
     }
-    const header = tarHeader.read(block);
-    const type = String.fromCharCode(header.typeflag);
+    const type = String.fromCharCode(tarField(block, 'typeflag')[0]!);
     const place = `member at ${hex(at)}`;
-    const ownSize = await locate(place, async () => parseNumber(header.size, 'size'));
     const isExtension =
       type === TAR_TYPE.pax ||
       type === TAR_TYPE.solarisPax ||
@@ -111,11 +127,12 @@ export async function* walkTar(source: BlockSource, signal: AbortSignal): AsyncG
       type === TAR_TYPE.gnuLongLink;
     if (isExtension) {
       if (++extensionCount > 3 * MAX_ARCHIVE_MEMBERS) throw tooMany();
+      const ownSize = locateSync(place, () => parseNumber(tarField(block, 'size'), 'size'));
       const bytes = await locate(place, () => extensionBytes(source, window, at, ownSize));
-      if (type === TAR_TYPE.gnuLongName) extensions = { ...extensions, gnuName: cString(bytes) };
-      else if (type === TAR_TYPE.gnuLongLink) extensions = { ...extensions, gnuTarget: cString(bytes) };
+      if (type === TAR_TYPE.gnuLongName) extensions = { ...extensions, gnuName: latin1Until(bytes) };
+      else if (type === TAR_TYPE.gnuLongLink) extensions = { ...extensions, gnuTarget: latin1Until(bytes) };
       else {
-        const values = await locate(place, async () => parsePax(bytes));
+        const values = locateSync(place, () => parsePax(bytes));
         if (type === TAR_TYPE.paxGlobal) globals = new Map([...globals, ...values]);
         else extensions = { ...extensions, pax: values };
       }
@@ -123,12 +140,16 @@ export async function* walkTar(source: BlockSource, signal: AbortSignal): AsyncG
       continue;
     }
     if (++count > MAX_ARCHIVE_MEMBERS) throw tooMany();
-    const copy = block.slice(); // the window moves on
-    const { member, end } = await locate(place, () =>
-      readMember(source, window, at, copy, globals, extensions),
-    );
+    const { pax } = extensions;
+    let outline = locateSync(place, () => outlineOf(source.size, at, block, type, globals, extensions));
+    if (type === TAR_TYPE.gnuSparse || pax.size > 0) {
+      const copy = block.slice(); // the window moves on
+      outline = await locate(place, () => withSparseMap(window, outline, copy, type, pax));
+    }
+    const { member, end } = outline;
+    if (end > source.size && member.offset + member.stored > source.size) throw cutShort(at, source.size);
     extensions = NOTHING;
-    if (member !== undefined) yield member;
+    if (outline.isShown) yield member;
     at = end;
   }
 }
@@ -157,14 +178,9 @@ async function extensionBytes(
   return (await window.at(at + TAR_BLOCK, size)).slice();
 }
 
-function cString(bytes: Uint8Array): string {
-  const end = bytes.indexOf(0);
-  return Buffer.from(end < 0 ? bytes : bytes.subarray(0, end)).toString('latin1');
-}
-
 /** `LENGTH KEY=VALUE\n` records; values as Latin-1. Repeated keys of GNU's sparse format 0.0 are joined by commas. */
 function parsePax(bytes: Uint8Array): Map<string, string> {
-  const text = Buffer.from(bytes).toString('latin1');
+  const text = latin1(bytes);
   const values = new Map<string, string>();
   for (let at = 0; at < text.length && text[at] !== '\0'; ) {
     const match = /^([1-9]\d{0,7}) /.exec(text.slice(at, at + 10));
@@ -212,87 +228,111 @@ const WITH_CONTENT: ReadonlySet<string> = new Set([
   TAR_TYPE.gnuSparse,
 ]);
 
-async function readMember(
-  source: BlockSource,
-  window: Window,
+/** A member as its header tells it. */
+interface Outline {
+  readonly member: TarMember;
+  /** Where the next header begins. */
+  readonly end: number;
+  /** False for what only its maker understands. */
+  readonly isShown: boolean;
+}
+
+/** Waits for nothing: one call per file of a system. */
+function outlineOf(
+  archiveSize: number,
   at: number,
   block: Uint8Array,
+  typeflag: string,
   globals: ReadonlyMap<string, string>,
   { pax, gnuName, gnuTarget }: Extensions,
-): Promise<{ member: TarMember | undefined; end: number }> {
-  const header = tarHeader.read(block);
-  const typeflag = String.fromCharCode(header.typeflag);
+): Outline {
   if (typeflag === TAR_TYPE.gnuMultiVolume) {
     throw unsupported('TAR_VOLUMES', 'continues a member of another archive (a multi-volume tar)', {
       advice: 'put the volumes together first',
     });
   }
   const value = (key: string): string | undefined => pax.get(key) ?? globals.get(key);
-  const number = (key: string, field: Uint8Array): number => {
+  const number = (key: TarField): number => {
     const text = value(key);
-    return text === undefined || text === '' ? parseNumber(field, key) : paxNumber(text, key);
+    return text === undefined || text === '' ? parseNumber(tarField(block, key), key) : paxNumber(text, key);
   };
-  const size = number('size', header.size);
+  const size = number('size');
   if (size < 0 || size > UNSAFE_SIZE) throw corrupt('TAR_SIZE', `has a size of ${size} bytes`);
-  const isUstar = header.magic.startsWith('ustar');
+  const magic = latin1(tarField(block, 'magic'));
   // GNU archives use the place of the prefix for times and sparse maps.
-  const prefix = header.magic === 'ustar\0' ? cString(header.prefix) : '';
-  const plainName = cString(header.name);
+  const prefix = magic === 'ustar\0' ? tarText(block, 'prefix') : '';
+  const plainName = tarText(block, 'name');
   const name =
     pax.get('GNU.sparse.name') ??
     value('path') ??
     gnuName ??
     (prefix === '' ? plainName : `${prefix}/${plainName}`);
-  const target = value('linkpath') ?? gnuTarget ?? cString(header.linkname);
+  const target = value('linkpath') ?? gnuTarget ?? tarText(block, 'linkname');
   for (const text of [name, target]) {
     if (text.length > MAX_ARCHIVE_NAME_BYTES || text.includes('\0'))
       throw corrupt('TAR_NAME', `has a name that is broken or ${text.length} bytes long`);
   }
-  const hasContent =
-    WITH_CONTENT.has(typeflag) || typeflag === TAR_TYPE.gnuDumpDirectory || TYPES[typeflag] === undefined;
-  let offset = at + TAR_BLOCK;
-  let stored = hasContent || (typeflag === TAR_TYPE.link && pax.has('size')) ? size : 0;
-  let runs: readonly SparseRun[] | null = null;
-  let apparent = stored;
-  if (typeflag === TAR_TYPE.gnuSparse) {
-    const sparse = await oldSparseRuns(block, (position) => window.at(position, TAR_BLOCK), offset);
-    offset = sparse.contentAt;
-    runs = sparse.runs;
-    apparent = sparse.size;
-  }
-  const end = offset + padded(stored);
-  if (end > source.size && offset + stored > source.size) throw cutShort(at, source.size);
-  if (typeflag !== TAR_TYPE.gnuSparse) {
-    const sparse = await paxSparse(pax, (position, length) => window.at(position, length), offset, stored);
-    if (sparse !== undefined) {
-      stored -= sparse.contentAt - offset;
-      offset = sparse.contentAt;
-      runs = sparse.runs;
-      apparent = sparse.size;
-    }
-  }
-  if (runs !== null && runs.reduce((sum, one) => sum + one.length, 0) > stored)
-    throw corrupt('TAR_SPARSE', `the map of '${show(name)}' names more than is stored`);
   const type = TYPES[typeflag];
-  // Capitals are their makers' own (a volume's label, access control lists); anything else is a file (POSIX).
-  if (type === undefined && /[A-Z]/.test(typeflag)) return { member: undefined, end };
+  const hasContent =
+    WITH_CONTENT.has(typeflag) || typeflag === TAR_TYPE.gnuDumpDirectory || type === undefined;
+  const offset = at + TAR_BLOCK;
+  const stored = hasContent || (typeflag === TAR_TYPE.link && pax.has('size')) ? size : 0;
+  const end = offset + padded(stored);
+  // Sparse maps may move the content on; the rest is looked at here.
+  if (end > archiveSize && offset + stored > archiveSize) throw cutShort(at, archiveSize);
   // Before ustar, a directory was a file whose name ends with a slash.
-  const isOldDirectory = type === FILE_TYPE.file && name.endsWith('/') && (!isUstar || stored === 0);
+  const isOldDirectory =
+    type === FILE_TYPE.file && name.endsWith('/') && (!magic.startsWith('ustar') || stored === 0);
   return {
     member: {
       name,
       type: isOldDirectory ? FILE_TYPE.directory : (type ?? FILE_TYPE.file),
-      mode: parseNumber(header.mode, 'mode') & 0o7777,
-      uid: number('uid', header.uid),
-      gid: number('gid', header.gid),
-      modified: number('mtime', header.mtime),
-      size: type === FILE_TYPE.symlink ? target.length : apparent,
+      mode: parseNumber(tarField(block, 'mode'), 'mode') & 0o7777,
+      uid: number('uid'),
+      gid: number('gid'),
+      modified: number('mtime'),
+      size: type === FILE_TYPE.symlink ? target.length : stored,
       offset,
       stored,
       target: type === 'link' || type === FILE_TYPE.symlink ? target : '',
-      runs,
+      runs: null,
     },
     end,
+    // Capitals are their makers' own (a volume's label, access control lists); anything else is a file (POSIX).
+    isShown: type !== undefined || !/[A-Z]/.test(typeflag),
+  };
+}
+
+/** The outline of a member that may be sparse: its map says where its content lies. */
+async function withSparseMap(
+  window: Window,
+  outline: Outline,
+  block: Uint8Array,
+  typeflag: string,
+  pax: ReadonlyMap<string, string>,
+): Promise<Outline> {
+  const { member } = outline;
+  const { offset, stored, type } = member;
+  const isOld = typeflag === TAR_TYPE.gnuSparse;
+  const sparse = isOld
+    ? await oldSparseRuns(block, (position) => window.at(position, TAR_BLOCK), offset)
+    : await paxSparse(pax, (position, length) => window.at(position, length), offset, stored);
+  if (sparse === undefined) return outline;
+  const { runs, contentAt } = sparse;
+  // The old format's blocks stand before the content; 1.0's map is the content's beginning, and counts in its size.
+  const rest = isOld ? stored : stored - (contentAt - offset);
+  if (runs.reduce((sum, one) => sum + one.length, 0) > rest)
+    throw corrupt('TAR_SPARSE', `the map of '${show(member.name)}' names more than is stored`);
+  return {
+    ...outline,
+    member: {
+      ...member,
+      size: type === FILE_TYPE.symlink ? member.size : sparse.size,
+      offset: contentAt,
+      stored: rest,
+      runs,
+    },
+    end: isOld ? contentAt + padded(stored) : outline.end,
   };
 }
 
