@@ -3,39 +3,32 @@
  *
  * zstd in frames that tell their sizes (imgopt's own, with a seek table; pzstd and concatenations by walking the
  * headers) is read at random: a read decodes the frames that it touches, a few decoded frames are kept, and
- * overlapping reads of a frame share its decoding. Anything else, gzip above all, can only be decoded from the
- * start: it is spooled once to a private temporary file that loses its name as soon as it is open.
+ * overlapping reads of a frame share its decoding; reads that go through the frames in order find the next ones being
+ * decoded, in other threads. Anything else, gzip above all, can only be decoded from the start, and is (spool.ts).
  */
-import { mkdtemp, open, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { constants, zstdDecompress } from 'node:zlib';
 import type { ByteSink, Decompressor } from '../core/contracts/compressor.ts';
 import type { Context } from '../core/contracts/context.ts';
+import type { DecompressedSource } from '../core/contracts/disk.ts';
 import type { BlockExtent, BlockSource } from '../core/contracts/source.ts';
-import { corrupt, ImgoptError, system, unsupported } from '../core/errors.ts';
+import { corrupt, ImgoptError, unsupported } from '../core/errors.ts';
 import type { ByteRange } from '../core/extents.ts';
 import { FRAME_CACHE_BYTES, MAX_VIRTUAL_SIZE, MAX_ZSTD_WINDOW_LOG } from '../core/limits.ts';
-import { HOLE_BYTES } from '../core/output-file.ts';
-import { formatSize } from '../core/size.ts';
 import { hex } from '../core/text.ts';
-import { dataRuns } from '../core/zeros.ts';
 import { assertInside, wholeAs } from '../sources/file.ts';
 import { OutputBound } from './decode.ts';
-import { decodeAny } from './decompress-file.ts';
 import { detectCompressor } from './detect.ts';
 import { type FrameIndex, readSeekTable, walkFrames } from './frame-index.ts';
+import { spool } from './spool.ts';
 import { MAX_FRAME_HEADER_BYTES, readFrame } from './zstd-layout.ts';
 
 const decompress = promisify(zstdDecompress);
 
-/** The bytes inside of a compressed file. */
-export interface CompressedSource extends BlockSource {
-  /** zstd, gzip, or what a plugin reads; for the report. */
-  readonly algorithm: string;
-  /** False when it was decompressed to a temporary file. */
-  readonly isRandomAccess: boolean;
+/** The bytes inside of a compressed file. Its map tells data from zeros, and not what data takes compressed. */
+export interface CompressedSource extends DecompressedSource {
+  /** The same bytes with a map that does; null where nobody knows, since all was decompressed from the start. */
+  readonly frames: BlockSource | null;
 }
 
 /**
@@ -54,12 +47,9 @@ export async function openCompressedSource(
   if (algorithm === undefined) return undefined;
   if (algorithm === 'zstd') {
     const frames = (await readSeekTable(file)) ?? (await walkFrames(file, context));
-    if (frames !== undefined) return new FrameSource(file, frames);
+    if (frames !== undefined) return new FrameSource(file, frames, context.threads);
   }
-  return spool(file, algorithm, context, async (chunks, write) => {
-    const options = { maxSize: MAX_VIRTUAL_SIZE, windowLogMax: MAX_ZSTD_WINDOW_LOG };
-    await decodeAny(chunks, { write }, options, context);
-  });
+  return spool(file, algorithm, context);
 }
 
 /**
@@ -97,35 +87,48 @@ export async function openWith(
 /** Random access over frames. */
 class FrameSource implements CompressedSource {
   readonly algorithm = 'zstd';
-  readonly isRandomAccess = true;
+  readonly frames: BlockSource;
   readonly size: number;
   readonly granularity: number;
+  private readonly index: FrameIndex;
   private readonly file: BlockSource;
-  private readonly frames: FrameIndex;
   /** Decoded frames and those being decoded, the longest unused first. */
   private readonly kept = new Map<number, Promise<Uint8Array>>();
   private readonly keep: number;
+  /** Frames that are decoded before they are asked for, while the frames are asked for in order. */
+  private readonly ahead: number;
+  /** The frame that was asked for last, and how many before it were asked for in order. */
+  private last = -2;
+  private inOrder = 0;
 
-  constructor(file: BlockSource, frames: FrameIndex) {
+  constructor(file: BlockSource, index: FrameIndex, threads: number) {
     this.file = file;
-    this.frames = frames;
-    this.size = frames.content[frames.count]!;
+    this.index = index;
+    this.size = index.content[index.count]!;
     let largest = 1;
     let isEven = true;
-    for (let i = 0; i < frames.count; i++) {
-      const length = frames.content[i + 1]! - frames.content[i]!;
-      if (i + 1 < frames.count && length !== frames.content[1]!) isEven = false;
+    for (let i = 0; i < index.count; i++) {
+      const length = index.content[i + 1]! - index.content[i]!;
+      if (i + 1 < index.count && length !== index.content[1]!) isEven = false;
       largest = Math.max(largest, length);
     }
-    const first = frames.count > 0 ? frames.content[1]! : 1;
+    const first = index.count > 0 ? index.content[1]! : 1;
     this.granularity = isEven && Number.isInteger(Math.log2(first)) ? first : 1;
     this.keep = Math.max(2, Math.floor(FRAME_CACHE_BYTES / largest));
+    this.frames = {
+      size: this.size,
+      granularity: this.granularity,
+      read: (target, offset) => this.read(target, offset),
+      extents: (range) => this.frameExtents(range),
+      close: () => this.close(),
+    };
+    this.ahead = Math.min(threads, this.keep - 1);
   }
 
   async read(target: Uint8Array, offset: number): Promise<void> {
     assertInside(target.length, offset, this.size, this.algorithm);
     const end = offset + target.length;
-    const { content } = this.frames;
+    const { content } = this.index;
     for (let index = this.frameAt(offset), at = offset; at < end; index++) {
       const start = content[index]!;
       const stop = Math.min(end, content[index + 1]!);
@@ -138,16 +141,28 @@ class FrameSource implements CompressedSource {
   /** The last frame that begins at or before `offset`. */
   private frameAt(offset: number): number {
     let low = 0;
-    let high = this.frames.count - 1;
+    let high = this.index.count - 1;
     while (low < high) {
       const middle = (low + high + 1) >> 1;
-      if (this.frames.content[middle]! <= offset) low = middle;
+      if (this.index.content[middle]! <= offset) low = middle;
       else high = middle - 1;
     }
     return low;
   }
 
   private frame(index: number): Promise<Uint8Array> {
+    if (index !== this.last) this.inOrder = index === this.last + 1 ? this.inOrder + 1 : 0;
+    this.last = index;
+    const frame = this.startFrame(index);
+    // Two frames side by side are what any file may touch; three are a reader that goes through.
+    if (this.inOrder >= 2) {
+      const end = Math.min(this.index.count, index + 1 + this.ahead);
+      for (let next = index + 1; next < end; next++) this.startFrame(next);
+    }
+    return frame;
+  }
+
+  private startFrame(index: number): Promise<Uint8Array> {
     let frame = this.kept.get(index);
     if (frame === undefined) {
       frame = this.decode(index);
@@ -162,7 +177,7 @@ class FrameSource implements CompressedSource {
   }
 
   private async decode(index: number): Promise<Uint8Array> {
-    const { stored, lengths, content } = this.frames;
+    const { stored, lengths, content } = this.index;
     const at = stored[index]!;
     const size = content[index + 1]! - content[index]!;
     const bytes = new Uint8Array(lengths[index]!);
@@ -188,8 +203,18 @@ class FrameSource implements CompressedSource {
     }
   }
 
-  async *extents(range: ByteRange = { start: 0, end: this.size }): AsyncGenerator<readonly BlockExtent[]> {
-    const { content, lengths } = this.frames;
+  get dataBytes(): number {
+    return this.size;
+  }
+
+  extents(range: ByteRange = { start: 0, end: this.size }): AsyncIterable<readonly BlockExtent[]> {
+    return wholeAs('data', range);
+  }
+
+  private async *frameExtents(
+    range: ByteRange = { start: 0, end: this.size },
+  ): AsyncGenerator<readonly BlockExtent[]> {
+    const { content, lengths } = this.index;
     const batch: BlockExtent[] = [];
     for (let index = this.frameAt(range.start), at = range.start; at < range.end; index++) {
       const end = Math.min(range.end, content[index + 1]!);
@@ -203,106 +228,5 @@ class FrameSource implements CompressedSource {
 
   async close(): Promise<void> {
     this.kept.clear();
-  }
-}
-
-async function* chunksOf(file: BlockSource, onChunk: (bytes: number) => void): AsyncGenerator<Uint8Array> {
-  const step = 1024 * 1024;
-  for (let at = 0; at < file.size; at += step) {
-    const chunk = new Uint8Array(Math.min(step, file.size - at));
-    await file.read(chunk, at);
-    onChunk(chunk.length);
-    yield chunk;
-  }
-}
-
-/** Decompresses all of it to a file that nobody else sees. */
-async function spool(
-  file: BlockSource,
-  algorithm: string,
-  context: Context,
-  decode: (chunks: AsyncIterable<Uint8Array>, write: ByteSink) => Promise<void>,
-): Promise<CompressedSource> {
-  const where = tmpdir();
-  const folder = await mkdtemp(join(where, 'imgopt-')).catch((error: unknown) => {
-    throw system(error, [where]);
-  });
-  const path = join(folder, 'content');
-  try {
-    const handle = await open(path, 'wx+', 0o600);
-    // Without a name nothing is left behind, whatever happens. Windows removes it when it is closed.
-    if (process.platform !== 'win32') await rm(folder, { recursive: true });
-    const progress = context.progress.start(`decompressing ${algorithm}`, file.size);
-    let size = 0;
-    try {
-      const chunks = chunksOf(file, (bytes) => progress.advance(bytes));
-      const put = async (bytes: Uint8Array, start: number): Promise<void> => {
-        const runs = dataRuns(bytes, HOLE_BYTES, start);
-        for (let i = 0; i < runs.length; i += 2) {
-          for (let at = runs[i]!; at < runs[i + 1]!; ) {
-            const { bytesWritten } = await handle.write(bytes, at, runs[i + 1]! - at, start + at);
-            at += bytesWritten;
-          }
-        }
-      };
-      // One piece is written while the next is decoded.
-      let writing: Promise<void> = Promise.resolve();
-      try {
-        await decode(chunks, async (bytes) => {
-          await writing;
-          writing = put(bytes, size);
-          writing.catch(() => {}); // whoever waits next hears of it
-          size += bytes.length;
-        });
-      } finally {
-        await writing.catch(() => {}); // the file is closed next
-      }
-      await writing;
-      await handle.truncate(size);
-    } catch (error) {
-      await handle.close();
-      throw error;
-    } finally {
-      progress.done();
-    }
-    context.report(
-      'info',
-      'COMPRESSED_SPOOLED',
-      `${algorithm} without frames can only be read from the start: decompressed to a temporary file of ${formatSize(size)}`,
-    );
-    return {
-      algorithm,
-      isRandomAccess: false,
-      size,
-      granularity: 512,
-      async read(target, offset) {
-        assertInside(target.length, offset, size, algorithm);
-        for (let at = 0; at < target.length; ) {
-          const { bytesRead } = await handle.read(target, at, target.length - at, offset + at);
-          if (bytesRead === 0) throw corrupt('SHRUNK', 'the temporary file became shorter');
-          at += bytesRead;
-        }
-      },
-      extents: (range = { start: 0, end: size }) => wholeAs('data', range),
-      async close() {
-        await handle.close();
-        await rm(folder, { recursive: true, force: true });
-      },
-    };
-  } catch (error) {
-    await rm(folder, { recursive: true, force: true });
-    if (error instanceof ImgoptError || (error as Error).name === 'AbortError') throw error;
-    throw (error as NodeJS.ErrnoException).errno === undefined
-      ? error
-      : new ImgoptError(
-          'system',
-          (error as NodeJS.ErrnoException).code ?? 'SYSTEM',
-          (error as Error).message,
-          {
-            where: [where],
-            advice: 'point TMPDIR to a folder with room for the decompressed image',
-            cause: error,
-          },
-        );
   }
 }

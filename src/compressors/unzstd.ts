@@ -49,10 +49,10 @@ interface Pending {
   readonly result: Promise<PieceResult>;
 }
 
-/** Bytes taken from a reader, to be joined in a buffer of just their size. */
+/** Bytes taken from a reader: views, as few as there are, or joined in a buffer of just their size. */
 class Parts {
   length = 0;
-  private readonly parts: Uint8Array[] = [];
+  readonly parts: Uint8Array[] = [];
   private readonly reader: ByteReader;
 
   constructor(reader: ByteReader) {
@@ -63,10 +63,22 @@ class Parts {
     for (let rest = length; rest > 0; ) {
       const part = await this.reader.take(rest);
       if (part === undefined) throw this.reader.truncated();
-      this.parts.push(part);
+      this.add(part);
       rest -= part.length;
     }
     this.length += length;
+  }
+
+  private add(part: Uint8Array): void {
+    const last = this.parts.at(-1);
+    const isNext = last?.buffer === part.buffer && last.byteOffset + last.length === part.byteOffset;
+    if (!isNext) this.parts.push(part);
+    else
+      this.parts[this.parts.length - 1] = new Uint8Array(
+        last.buffer,
+        last.byteOffset,
+        last.length + part.length,
+      );
   }
 
   join(): Uint8Array<ArrayBuffer> {
@@ -249,14 +261,15 @@ class ZstdDecoder {
       });
     };
     const feed = async (): Promise<void> => {
-      let batch: Buffer = Buffer.alloc(0);
+      let batch = new Parts(reader);
+      const flush = async (): Promise<void> => {
+        const { parts } = batch;
+        batch = new Parts(reader);
+        for (const part of parts) await put(part);
+      };
       const give = async (length: number): Promise<void> => {
-        const bytes = await reader.read(length);
-        batch = batch.length === 0 ? Buffer.from(bytes.buffer, 0, length) : Buffer.concat([batch, bytes]);
-        if (batch.length < FEED_BYTES) return;
-        const full = batch;
-        batch = Buffer.alloc(0);
-        await put(full);
+        await batch.take(length);
+        if (batch.length >= FEED_BYTES) await flush();
       };
       if (start === undefined) await give(header.headerLength);
       else await put(start);
@@ -268,7 +281,7 @@ class ZstdDecoder {
         isLast = block.isLast;
       }
       if (header.hasChecksum) await give(FRAME_CHECKSUM_BYTES);
-      if (batch.length > 0) await put(batch);
+      await flush();
       engine.end();
     };
     let feedError: unknown;

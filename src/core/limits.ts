@@ -233,6 +233,9 @@ export const MAX_ZSTD_FRAMES = 16 * 1024 * 1024;
 /** Decoded frames that a compressed source keeps. */
 export const FRAME_CACHE_BYTES = 64 * MiB;
 
+/** Stretches of zeros remembered of a decompressed file, 16 bytes each: a disk of 64 GiB with every other 64 KiB zero. */
+export const MAX_SPOOL_ZERO_RUNS = 512 * 1024;
+
 /** Text that a rule reads as evidence (grub.cfg, shadow, sources.list): real ones are under 100 KiB. */
 export const MAX_RULE_TEXT_BYTES = 4 * MiB;
 

@@ -26,7 +26,8 @@ export function dataRuns(bytes: Uint8Array, unit: number, phase = 0): number[] {
   let start = -1;
   for (let at = 0; at < bytes.length; ) {
     const end = Math.min(bytes.length, at + unit - ((phase + at) % unit));
-    if (isZero(bytes.subarray(at, end))) {
+    // Nearly every block of data begins with some: no view is made for it.
+    if (bytes[at] === 0 && isZero(bytes.subarray(at, end))) {
       if (start >= 0) runs.push(start, at);
       start = -1;
     } else if (start < 0) start = at;

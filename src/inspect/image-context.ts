@@ -211,16 +211,16 @@ const COMPRESSED_HEAD_BYTES = 16;
 
 /**
  * A disk that was found inside of a compressed file: what it stores is counted in bytes of that file. Frames tell
- * for themselves; everything else gets its share of the whole.
+ * for themselves; everywhere else all that is not zero gets its share of the whole.
  */
 function withinCompressed(disk: Disk, inside: CompressedSource, fileSize: number): Disk {
-  const isExact = inside.isRandomAccess && disk.source === inside;
-  const ratio = fileSize / Math.max(1, inside.size);
+  const exact = disk.source === inside ? inside.frames : null;
+  const ratio = fileSize / Math.max(1, inside.dataBytes);
   const share = (bytes: number): number => Math.floor(bytes * ratio);
   return {
     ...disk,
     details: { ...disk.details, compressedWith: inside.algorithm },
-    source: isExact ? disk.source : scaledSource(disk.source, ratio),
+    source: exact ?? scaledSource(disk.source, ratio),
     snapshotBytes: share(disk.snapshotBytes),
     ...(disk.otherBytes === undefined ? {} : { otherBytes: share(disk.otherBytes) }),
   };

@@ -92,21 +92,18 @@ async function deviceSize(handle: FileHandle): Promise<number> {
   return low;
 }
 
-class HostFile implements FileSource {
-  readonly granularity = 512;
+/** Reads of an open file. */
+export class FileReader {
   readonly path: string;
   readonly size: number;
-  readonly allocated: number;
-  readonly modifiedMs: number;
-  private readonly handle: FileHandle;
+  protected readonly handle: FileHandle;
   private readsUntilWarm = 0;
 
-  constructor(path: string, handle: FileHandle, size: number, allocated: number, modifiedMs: number) {
+  /** @param path for messages */
+  constructor(path: string, handle: FileHandle, size: number) {
     this.path = path;
     this.handle = handle;
     this.size = size;
-    this.allocated = allocated;
-    this.modifiedMs = modifiedMs;
   }
 
   async read(target: Uint8Array, offset: number): Promise<void> {
@@ -156,6 +153,18 @@ class HostFile implements FileSource {
         else reject(system(error, [this.path, `offset ${hex(offset)}`]));
       });
     });
+  }
+}
+
+class HostFile extends FileReader implements FileSource {
+  readonly granularity = 512;
+  readonly allocated: number;
+  readonly modifiedMs: number;
+
+  constructor(path: string, handle: FileHandle, size: number, allocated: number, modifiedMs: number) {
+    super(path, handle, size);
+    this.allocated = allocated;
+    this.modifiedMs = modifiedMs;
   }
 
   extents(range: ByteRange = { start: 0, end: this.size }): AsyncIterable<readonly BlockExtent[]> {

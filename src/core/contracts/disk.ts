@@ -157,6 +157,8 @@ export interface ImageMember {
 export interface DecompressedSource extends BlockSource {
   /** zstd, gzip …, for the report. */
   readonly algorithm: string;
+  /** Bytes that its map calls data; all others are zero. What compression spends is shared out over them. */
+  readonly dataBytes: number;
 }
 
 export interface ImageFormat {

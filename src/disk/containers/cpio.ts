@@ -86,7 +86,7 @@ class Initramfs {
       throw unsupported('CPIO_COMPRESSION', 'is neither cpio nor compressed with anything that imgopt reads');
     }
     await this.takeAll(inside, inside.algorithm);
-    this.endSource(scaledSource(inside, rest.size / Math.max(1, inside.size)));
+    this.endSource(scaledSource(inside, rest.size / Math.max(1, inside.dataBytes)));
   }
 
   endSource(source: BlockSource): void {

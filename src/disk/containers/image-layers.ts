@@ -64,8 +64,8 @@ export async function squashLayers(
     await locate(name, async () => {
       const inside = await context.members.decompress(layer.blob);
       const source = inside ?? layer.blob;
-      const ratio = layer.blob.size / Math.max(1, source.size);
-      sources.push(inside === undefined ? source : scaledSource(source, ratio));
+      const ratio = layer.blob.size / Math.max(1, inside?.dataBytes ?? 1);
+      sources.push(inside === undefined ? source : scaledSource(inside, ratio));
       compressions.push(inside?.algorithm ?? null);
       for await (const member of walkTar(source, context.signal)) {
         if (++members > MAX_ARCHIVE_MEMBERS)
