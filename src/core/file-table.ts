@@ -11,7 +11,7 @@
  * circles), names hold no '/'. What does not reach a root is counted and cut off, never followed.
  */
 import { unsupported } from './errors.ts';
-import { MAX_FILE_ENTRIES } from './limits.ts';
+import { MAX_DIRECTORY_DEPTH, MAX_FILE_ENTRIES } from './limits.ts';
 
 /** Values of the `type` column. */
 export const FILE_TYPE = {
@@ -209,6 +209,19 @@ export class FileTableBuilder {
 
   typeOf(entry: number): FileType {
     return this.columns.type[entry] as FileType;
+  }
+
+  /**
+   * Path of an entry from its section's root, without a leading slash; empty for the root. Parents must be known.
+   * What leads in a circle has no path: it is cut at MAX_DIRECTORY_DEPTH, and `build()` cuts the entry off.
+   */
+  path(entry: number): string {
+    const { parent, nameStart } = this.columns;
+    const parts: string[] = [];
+    for (let at = entry; parent[at]! >= 0 && parts.length < MAX_DIRECTORY_DEPTH; at = parent[at]!) {
+      parts.push(decoder.decode(this.names.subarray(nameStart[at]!, nameStart[at + 1]!)));
+    }
+    return parts.reverse().join('/');
   }
 
   /** Freezes the table. Entries that do not reach a root are flagged `detached` and counted. */

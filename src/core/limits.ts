@@ -212,6 +212,27 @@ export const MAX_XFS_GROUPS = 512 * 1024;
 /** XFS: blocks of fragmented directories held until their last piece is read: 4,096 of the largest, of 64 KiB. */
 export const MAX_PENDING_DIRECTORY_BYTES = 256 * MiB;
 
+/** btrfs: devices of one filesystem, whose superblocks are looked for one behind the other. Real ones have up to a few dozen. */
+export const MAX_BTRFS_DEVICES = 1024;
+
+/** btrfs: chunks of one filesystem, 300 bytes each; they are of 1 GiB or a tenth of the filesystem, so this is 250 TiB. */
+export const MAX_BTRFS_CHUNKS = 256 * 1024;
+
+/** btrfs: nodes of the trees of one walk, 300 bytes of bookkeeping each: 16 GiB of metadata in nodes of 16 KiB. */
+export const MAX_BTRFS_NODES = 1024 * 1024;
+
+/** btrfs: subvolumes and snapshots of one filesystem; snapper keeps a hundred, container stores some thousand. */
+export const MAX_BTRFS_SUBVOLUMES = 256 * 1024;
+
+/** btrfs: file extents in distinct leaves, whose places are held sorted, 20 bytes each: 4 TiB in extents of 128 KiB. */
+export const MAX_BTRFS_EXTENTS = 32 * 1024 * 1024;
+
+/** btrfs: files whose checksums or maps are looked up keep nodes of trees in memory. */
+export const BTRFS_NODE_CACHE_BYTES = 16 * MiB;
+
+/** btrfs: what one compressed extent holds (BTRFS_MAX_UNCOMPRESSED); it is decoded whole. */
+export const MAX_BTRFS_COMPRESSED_BYTES = 128 * KiB;
+
 /** squashfs: one table (inodes, directories), decoded and held whole: 100 bytes a file, five million files. */
 export const MAX_SQUASHFS_TABLE_BYTES = 512 * MiB;
 

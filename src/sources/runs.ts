@@ -61,6 +61,8 @@ export function doubled<T extends Float64Array | Uint32Array | Int32Array | Uint
 }
 
 export interface RunVisitor {
+  /** Runs are shown or lost as a whole, never in pieces; none is longer than a read (JOB_BYTES). */
+  readonly wholeRuns?: true;
   /** `count` blocks of run `run`, from its block `offset` on, stand at byte `at` of `view` and `bytes`. */
   visit(run: number, offset: number, count: number, view: DataView, at: number, bytes: Uint8Array): void;
   /** `count` blocks of run `run`, from its block `offset` on, could not be read. */
@@ -101,10 +103,17 @@ export async function readRuns(
       const rest = Math.min(length, first + length - held);
       length -= rest;
       visitor.lost(run, length, rest, 'it lies past the end of what holds the filesystem');
+      if (visitor.wholeRuns) continue;
     }
     for (let offset = 0; offset < length; ) {
       const at = first + offset;
-      if (job === undefined || at > job.end + gapBlocks || at < job.start || at >= job.start + jobBlocks) {
+      const needed = visitor.wholeRuns ? length : 1;
+      if (
+        job === undefined ||
+        at > job.end + gapBlocks ||
+        at < job.start ||
+        at + needed > job.start + jobBlocks
+      ) {
         job = { start: at, end: at, firstPiece: pieces.count };
         jobs.push(job);
       }
@@ -157,7 +166,11 @@ export async function readRuns(
         const length = pieces.length[piece]!;
         const inJob = runs.start[run]! + offset - current.start;
         if (lost === undefined) visitor.visit(run, offset, length, view, inJob * blockSize, bytes);
-        else {
+        else if (visitor.wholeRuns) {
+          const message = firstLost(lost, inJob, length);
+          if (message !== undefined) visitor.lost(run, offset, length, message);
+          else visitor.visit(run, offset, length, view, inJob * blockSize, bytes);
+        } else {
           for (let block = 0; block < length; block++) {
             const message = lost.get(inJob + block);
             if (message !== undefined) visitor.lost(run, offset + block, 1, message);
@@ -170,6 +183,14 @@ export async function readRuns(
   } finally {
     await Promise.all(pending);
   }
+}
+
+function firstLost(lost: ReadonlyMap<number, string>, from: number, length: number): string | undefined {
+  for (let block = from; block < from + length; block++) {
+    const message = lost.get(block);
+    if (message !== undefined) return message;
+  }
+  return undefined;
 }
 
 /** Repeats a failed read block by block, unless too much is lost already; returns what is lost, by block of the job. */

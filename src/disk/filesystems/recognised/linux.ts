@@ -2,11 +2,6 @@
 import { rawCrc32 } from '../../../core/crc32.ts';
 import { recogniser, type Window } from './window.ts';
 
-/** struct btrfs_super_block at 64 KiB. */
-const btrfs = recogniser('btrfs', 'filesystem', (at) =>
-  at.is(0x10040, '_BHRfS_M') ? { label: at.text(0x1012b, 256), uuid: at.uuid(0x10020) } : undefined,
-);
-
 /** struct f2fs_super_block at 1024. */
 const f2fs = recogniser('f2fs', 'filesystem', (at) =>
   at.is(1024, '\x10\x20\xf5\xf2')
@@ -130,7 +125,6 @@ const ufs = recogniser('ufs', 'filesystem', (at: Window) => {
 });
 
 export const linuxRecognisers = [
-  btrfs,
   f2fs,
   erofs,
   reiserfs,
