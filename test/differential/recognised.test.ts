@@ -2,6 +2,7 @@
 import { mkdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { btrfsDriver } from '../../src/disk/filesystems/btrfs/btrfs.ts';
 import { fatDriver } from '../../src/disk/filesystems/fat/fat.ts';
 import { isoDriver } from '../../src/disk/filesystems/iso9660/iso9660.ts';
 import { recognisedDrivers } from '../../src/disk/filesystems/recognised/recognised.ts';
@@ -27,7 +28,7 @@ async function sameAsBlkid(path: string): Promise<void> {
   const source = await openFileSource(path);
   const input = await readProbe(source);
   await source.close();
-  const found = [...recognisedDrivers, fatDriver, isoDriver, squashfsDriver, xfsDriver].flatMap(
+  const found = [...recognisedDrivers, btrfsDriver, fatDriver, isoDriver, squashfsDriver, xfsDriver].flatMap(
     (driver) => driver.probe(input) ?? [],
   );
   const tag = async (name: string): Promise<string | null> =>

@@ -1,79 +1,90 @@
-/** The fixtures of `btrfs/`: what btrfs-progs, the kernel, findutils and sha256sum said of each (see guest-lib.sh there). */
+/** What the fixtures of test/fixtures/btrfs hold (see make.sh there), and btrfs opened for a test. */
+import { DiagnosticLog, RunContext } from '../../src/core/context.ts';
+import type { Filesystem } from '../../src/core/contracts/filesystem.ts';
+import type { BlockSource } from '../../src/core/contracts/source.ts';
+import { FILE_TYPE, type FileTable, FileTableBuilder } from '../../src/core/file-table.ts';
+import { btrfsDriver } from '../../src/disk/filesystems/btrfs/btrfs.ts';
 import { fixtureBytes } from './fixtures.ts';
 
-export type BtrfsFixture =
-  | 'subvolumes'
-  | 'content'
-  | 'log'
-  | 'xxhash'
-  | 'sha256'
-  | 'blake2'
-  | 'dup'
-  | 'raid0'
-  | 'raid1'
-  | 'raid10';
-
-export interface BtrfsExpected {
-  /** `btrfs inspect-internal dump-super`: values as it prints them. */
-  readonly super: Readonly<Record<string, string>>;
-  /** `find -printf` from the top level, through all subvolumes; `blocks` are of 512 bytes. */
-  readonly entries: readonly {
-    readonly path: string;
-    readonly type: 'f' | 'd' | 'l' | 'c' | 'b' | 'p' | 's';
-    /** Unique in its subvolume only. */
-    readonly inode: number;
-    readonly links: number;
-    readonly mode: number;
-    readonly uid: number;
-    readonly gid: number;
-    readonly size: number;
-    readonly blocks: number;
-    readonly modified: number;
-    readonly target: string;
-  }[];
-  /** SHA-256 by path. */
-  readonly sums: Readonly<Record<string, string>>;
-  /** filefrag: start in the file, logical address, length and flags, by path. */
-  readonly extents: Readonly<Record<string, readonly (readonly [number, number, number, string])[]>>;
-  /** `btrfs subvolume list`; the top level is not in it. */
-  readonly subvolumes: readonly {
-    readonly id: number;
-    readonly generation: number;
-    readonly parent: number;
-    readonly topLevel: number;
-    readonly parentUuid: string | null;
-    readonly uuid: string;
-    readonly path: string;
-    readonly isSnapshot: boolean;
-    readonly isReadOnly: boolean;
-  }[];
-  /** `btrfs subvolume get-default`. */
-  readonly default: number;
-  /** `btrfs filesystem du --raw -s` of each subvolume's root, with those below it. */
-  readonly du: Readonly<
-    Record<string, { readonly total: number; readonly exclusive: number; readonly setShared: number }>
-  >;
-  /** `btrfs filesystem usage --raw`. */
-  readonly usage: Readonly<Record<string, number>>;
-  /** `btrfs filesystem df --raw`. */
-  readonly df: readonly string[];
-  /** Quota groups by subvolume; `referenced` and `exclusive` are `rfer` and `excl` without the trees' own nodes. */
-  readonly quotas?: Readonly<
-    Record<
-      string,
-      {
-        readonly rfer: number;
-        readonly excl: number;
-        readonly referenced: number;
-        readonly exclusive: number;
-      }
-    >
-  >;
+/** As find prints it on the mounted filesystem; `blocks` of 512 bytes. */
+export interface BtrfsEntry {
+  readonly path: string;
+  readonly type: string;
+  /** Unique within its subvolume only. */
+  readonly inode: number;
+  readonly links: number;
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly size: number;
+  readonly blocks: number;
+  readonly modified: number;
+  readonly target: string;
 }
 
-let known: Record<BtrfsFixture, BtrfsExpected> | undefined;
+export interface BtrfsSubvolume {
+  readonly id: number;
+  readonly parent: number;
+  readonly parentUuid: string | null;
+  readonly uuid: string;
+  readonly path: string;
+  readonly isSnapshot: boolean;
+  readonly isReadOnly: boolean;
+}
 
-export function btrfsExpected(name: BtrfsFixture): BtrfsExpected {
-  known ??= JSON.parse(fixtureBytes('btrfs/expected.json').toString()) as Record<BtrfsFixture, BtrfsExpected>;
-  return known[name];
+export interface BtrfsImage {
+  /** `btrfs inspect-internal dump-super`. */
+  readonly super: Readonly<Record<string, string>>;
+  readonly entries: readonly BtrfsEntry[];
+  /** sha256sum, by path. */
+  readonly sums: Readonly<Record<string, string>>;
+  /** `btrfs subvolume list`. */
+  readonly subvolumes: readonly BtrfsSubvolume[];
+  readonly default: number;
+  /** `btrfs filesystem du`, by path of the subvolume. */
+  readonly du: Readonly<Record<string, { total: number; exclusive: number; setShared: number }>>;
+  /** `btrfs filesystem usage`. */
+  readonly usage: Readonly<Record<string, number>>;
+  /** `btrfs filesystem df`, line by line. */
+  readonly df: readonly string[];
+  /** By subvolume: what its quota group counts, nodes left out. */
+  readonly quotas?: Readonly<Record<string, { referenced: number; exclusive: number }>>;
+}
+
+export const BTRFS_IMAGES: Readonly<Record<string, BtrfsImage>> = JSON.parse(
+  fixtureBytes('btrfs/expected.json').toString(),
+);
+
+export interface OpenedBtrfs {
+  readonly filesystem: Filesystem;
+  readonly table: FileTable;
+  readonly log: DiagnosticLog;
+}
+
+export async function openBtrfs(source: BlockSource): Promise<OpenedBtrfs> {
+  const log = new DiagnosticLog();
+  const filesystem = await btrfsDriver.open!(source, new RunContext({ log, threads: 2 }));
+  const builder = new FileTableBuilder();
+  builder.beginSection();
+  await filesystem.scan(builder);
+  return { filesystem, table: builder.build(), log };
+}
+
+/** Codes without their prefixes, each once, sorted. */
+export function codesOf(log: DiagnosticLog): string[] {
+  return [...new Set(log.list().map(({ code }) => code.replace('IMGOPT_BTRFS_', '')))].sort();
+}
+
+/** find's letter for a type. */
+export function typeLetter(type: number): string {
+  const letters: Readonly<Record<number, string>> = {
+    [FILE_TYPE.file]: 'f',
+    [FILE_TYPE.directory]: 'd',
+    [FILE_TYPE.symlink]: 'l',
+    [FILE_TYPE.character]: 'c',
+    [FILE_TYPE.block]: 'b',
+    [FILE_TYPE.fifo]: 'p',
+    [FILE_TYPE.socket]: 's',
+  };
+  return letters[type] ?? '?';
 }

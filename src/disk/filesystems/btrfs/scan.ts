@@ -36,7 +36,7 @@ export interface ScanFindings {
   readonly isWhole: boolean;
 }
 
-/** What a directory without entries looks like that stands for a subvolume which is not there (new_simple_dir()). */
+/** What stands in the place of a subvolume that is not there (new_simple_dir()); dated when somebody looks, so not at all. */
 const EMPTY_DIRECTORY_MODE = S_IFDIR | 0o755;
 
 export class BtrfsScan {
