@@ -62,7 +62,7 @@ function sumUp(inspection: Inspection): Tree {
   const entries = new Int32Array(order.length);
   let count = 0;
   for (const entry of order) {
-    if (table.type[entry] !== FILE_TYPE.directory) continue;
+    if (table.type[entry] !== FILE_TYPE.directory || !table.isCounted(entry)) continue;
     position[entry] = count;
     entries[count++] = entry;
   }
@@ -75,6 +75,7 @@ function sumUp(inspection: Inspection): Tree {
     const up = table.parent[entry]!;
     if (table.type[entry] === FILE_TYPE.directory) {
       const at = position[entry]!;
+      if (at < 0) continue;
       own[at]! += table.allocated[entry]!;
       if (up >= 0) parent[at] = position[up]!;
       continue;

@@ -17,6 +17,9 @@ const TILDE = 0x7e;
 /** Whose files are the distribution's; what languages' installers own is software that came beside it. */
 const SYSTEM_MANAGERS = new Set(['dpkg', 'rpm', 'apk', 'pacman']);
 
+/** Of the entries in a filesystem that is mounted, those that the guest's tree does not show. */
+const OUT_OF_REACH = FILE_FLAG.detached | FILE_FLAG.snapshot | FILE_FLAG.unmounted;
+
 interface NameIndex {
   readonly directories: Map<string, number[]>;
   readonly extensions: Map<string, number[]>;
@@ -37,15 +40,16 @@ export class InspectedFiles implements GuestFiles {
     this.inspection = inspection;
     const { table, root, filesystems } = inspection;
     const reachable: { first: number; end: number }[] = [];
-    for (const { section, mountPoint } of filesystems) {
-      if (section === null || mountPoint === null || root === null) continue;
-      const { first, end } = table.sections[section]!;
-      reachable.push({ first, end });
-      if (mountPoint === '/') continue;
-      const slash = mountPoint.lastIndexOf('/');
-      const parent = root.lookup(slash <= 0 ? '/' : mountPoint.slice(0, slash));
-      const covered = parent < 0 ? -1 : table.child(parent, mountPoint.slice(slash + 1));
-      if (covered >= 0) this.mountedOn.set(covered, first);
+    for (const { section, mounts } of filesystems) {
+      if (section === null || mounts.length === 0 || root === null) continue;
+      reachable.push(table.sections[section]!);
+      for (const { entry, mountPoint } of mounts) {
+        if (mountPoint === '/') continue;
+        const slash = mountPoint.lastIndexOf('/');
+        const parent = root.lookup(slash <= 0 ? '/' : mountPoint.slice(0, slash));
+        const covered = parent < 0 ? -1 : table.child(parent, mountPoint.slice(slash + 1));
+        if (covered >= 0 && covered !== entry) this.mountedOn.set(covered, entry);
+      }
     }
     this.reachable = reachable;
   }
@@ -132,7 +136,7 @@ export class InspectedFiles implements GuestFiles {
     };
     for (const { first, end } of this.reachable) {
       for (let entry = first; entry < end; entry++) {
-        if ((table.flags[entry]! & FILE_FLAG.detached) !== 0) continue;
+        if ((table.flags[entry]! & OUT_OF_REACH) !== 0) continue;
         const type = table.type[entry];
         if (type === FILE_TYPE.directory) {
           add(directories, table.name(entry), entry);

@@ -6,7 +6,7 @@
  * the roots downward where each directory inherits its parent's kind. Where the place is silent, the name does,
  * by its extension, and last the mode.
  */
-import type { Inspection } from '../core/contracts/inspection.ts';
+import type { InspectedMount, Inspection } from '../core/contracts/inspection.ts';
 import type { KindSection } from '../core/contracts/report.ts';
 import { FILE_TYPE, type FileTable } from '../core/file-table.ts';
 import { compareText } from '../core/text.ts';
@@ -274,9 +274,9 @@ const SWAP_NAME = /^swap(file|\.img)$/;
 
 /**
  * Kind numbers by entry, for everything that is not a directory.
- * @param mounts where the guest sees each section; null where it does not, and no place means anything
+ * @param mounts what the guest sees where; below other roots no place means anything
  */
-function classify(table: FileTable, mounts: readonly (string | null)[]): Uint8Array {
+function classify(table: FileTable, mounts: readonly InspectedMount[]): Uint8Array {
   const kinds = new Uint8Array(table.count);
   const places = placeTree();
   const root = places[0];
@@ -284,17 +284,16 @@ function classify(table: FileTable, mounts: readonly (string | null)[]): Uint8Ar
   const nodes = new Uint16Array(table.count);
   const rootOf = new Map<number, PlaceNode | undefined>();
   const kindOfRoot = new Map<number, number>();
-  table.sections.forEach((section, index) => {
-    const mount = mounts[index] ?? null;
-    let node: PlaceNode | undefined = mount === null ? undefined : root;
+  for (const { entry, mountPoint } of mounts) {
+    let node: PlaceNode | undefined = root;
     let kind = 0;
-    for (const part of (mount ?? '/').split('/').filter((one) => one !== '')) {
+    for (const part of mountPoint.split('/').filter((one) => one !== '')) {
       node = node?.inner.get(part);
       if (node !== undefined && node.kind !== 0) kind = node.kind;
     }
-    rootOf.set(section.first, node);
-    kindOfRoot.set(section.first, kind);
-  });
+    rootOf.set(entry, node);
+    kindOfRoot.set(entry, kind);
+  }
   const order = table.childrenFirst();
   for (let i = order.length - 1; i >= 0; i--) {
     const entry = order[i]!;
@@ -339,10 +338,10 @@ function classify(table: FileTable, mounts: readonly (string | null)[]): Uint8Ar
 
 /** By entry of the table, for everything that is not a directory: position of its kind in `KINDS`. */
 export function kindsOf({ table, filesystems }: Inspection): Uint8Array {
-  const mounts = table.sections.map(
-    (_, section) => filesystems.find((one) => one.section === section)?.mountPoint ?? null,
+  return classify(
+    table,
+    filesystems.flatMap(({ mounts }) => mounts),
   );
-  return classify(table, mounts);
 }
 
 /** Kinds of files with their sums, largest first. They add up to `totals.allocated`. */

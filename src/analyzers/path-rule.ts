@@ -107,12 +107,15 @@ export function isUnowned(files: GuestFiles, directory: number): boolean {
   );
 }
 
-/** Where the filesystems that hold these entries are mounted, as arguments of `find … -xdev`. */
+/** Where the filesystems and subvolumes that hold these entries are mounted, as arguments of `find … -xdev`. */
 export function mountPointsOf(
-  { filesystems, filesystemOf }: RuleInput['inspection'],
+  { filesystems, table }: RuleInput['inspection'],
   entries: readonly number[],
 ): string {
-  const points = entries.map((entry) => filesystems[filesystemOf(entry)]?.mountPoint ?? '/');
+  const mounted = new Map(
+    filesystems.flatMap(({ mounts }) => mounts).map(({ entry, mountPoint }) => [entry, mountPoint]),
+  );
+  const points = entries.map((entry) => mounted.get(table.rootOf(entry)) ?? '/');
   return [...new Set(points)].sort().map(shellQuote).join(' ');
 }
 

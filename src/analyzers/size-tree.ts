@@ -13,7 +13,8 @@ import type { Inspection } from '../core/contracts/inspection.ts';
 import type { FilesystemSection, Report } from '../core/contracts/report.ts';
 import { FILE_TYPE } from '../core/file-table.ts';
 import { MAX_DIRECTORY_DEPTH } from '../core/limits.ts';
-import { HIDDEN, type MountNode, mountTree, unmountedName } from './mount-tree.ts';
+import { unmountedName } from '../inspect/mounts.ts';
+import { HIDDEN, type MountNode, mountTree } from './mount-tree.ts';
 
 export interface SizeTree {
   readonly count: number;
@@ -66,7 +67,7 @@ export function treeOfInspection(inspection: Inspection): SizeTree {
     return node;
   };
   const addMount = (mount: MountNode, parent: number, name: string, hides: number): void => {
-    const node = add(mount.section < 0 ? -1 : table.sections[mount.section]!.first, parent, name);
+    const node = add(mount.entry, parent, name);
     mounts.set(node, mount);
     if (hides >= 0 && table.children(hides).length > 0) covered.set(node, hides);
   };
@@ -76,7 +77,7 @@ export function treeOfInspection(inspection: Inspection): SizeTree {
     const mount = mounts.get(node);
     first[node] = entries.length;
     const met = new Set<string>();
-    if (entry >= 0 && table.isDirectory(entry)) {
+    if (entry >= 0 && mount?.exclusive == null && table.isDirectory(entry)) {
       for (const child of table.children(entry)) {
         const name = mount === undefined ? '' : table.name(child);
         const inner = mount?.inner.get(name);
@@ -85,7 +86,7 @@ export function treeOfInspection(inspection: Inspection): SizeTree {
           continue;
         }
         met.add(name);
-        if (inner.section >= 0) addMount(inner, node, name, child);
+        if (inner.entry >= 0) addMount(inner, node, name, child);
         else mounts.set(add(child, node), inner);
       }
     }
@@ -103,6 +104,7 @@ export function treeOfInspection(inspection: Inspection): SizeTree {
     const entry = entries[node]!;
     const type = entry < 0 ? FILE_TYPE.directory : table.type[entry];
     if (type === FILE_TYPE.directory) directory[node] = 1;
+    allocated[node]! += mounts.get(node)?.exclusive ?? 0;
     if (entry >= 0 && table.isCounted(entry)) {
       allocated[node]! += table.allocated[entry]!;
       if (type !== FILE_TYPE.directory) {

@@ -50,7 +50,9 @@ function pathFinding(run: RuleRun, asked: string): Finding {
     throw usage('WHAT_IF', `${escapeName(path)} ${reason}`, { advice: 'name what is in it' });
   };
   if (path === '/') refuse('is all there is');
-  if (inspection.filesystems.some(({ mountPoint }) => mountPoint?.startsWith(`${path}/`) === true)) {
+  if (
+    inspection.filesystems.some(({ mounts }) => mounts.some((one) => one.mountPoint.startsWith(`${path}/`)))
+  ) {
     refuse('has another filesystem mounted in it');
   }
   const starts = entriesThatStart(run);

@@ -38,9 +38,14 @@ export const FILE_FLAG = {
   damaged: 8,
   /** Does not hang below a root: `build()` sets it, analyzers never see such an entry in a walk. */
   detached: 16,
+  /** In a snapshot of what the guest mounts: its bytes are mostly another's, and it is counted nowhere. */
+  snapshot: 32,
+  /** In a subvolume that the guest mounts nowhere. */
+  unmounted: 64,
 } as const;
 
 const NO_PARENT = -1;
+const UNCOUNTED = FILE_FLAG.secondaryLink | FILE_FLAG.detached | FILE_FLAG.snapshot;
 
 interface Columns {
   parent: Int32Array<ArrayBuffer>;
@@ -371,9 +376,40 @@ export class FileTable {
     return this.type[entry] === FILE_TYPE.directory;
   }
 
-  /** False for later links of an inode and for entries outside the tree: counts and sums skip those. */
+  /** False for later links of an inode, in snapshots and outside the tree: counts and sums skip those. */
   isCounted(entry: number): boolean {
-    return (this.flags[entry]! & (FILE_FLAG.secondaryLink | FILE_FLAG.detached)) === 0;
+    return (this.flags[entry]! & UNCOUNTED) === 0;
+  }
+
+  /** The directory without a parent above the entry: a filesystem's root, or what was cut off. */
+  rootOf(entry: number): number {
+    let at = entry;
+    while (this.parent[at]! >= 0) at = this.parent[at]!;
+    return at;
+  }
+
+  /**
+   * Makes directories roots of their own, as a guest sees the subvolumes that it mounts: they no longer stand where
+   * they lie in their filesystem. Only before the table is shared.
+   */
+  cutOff(directories: Iterable<number>): void {
+    for (const entry of directories) this.parent[entry] = NO_PARENT;
+    this.childStart = undefined;
+    this.childList = undefined;
+    this.order = undefined;
+    // Slots stay: what was cut off matches no directory there any more.
+  }
+
+  /** Flags every entry by the root that it hangs below. Only before the table is shared. */
+  flagBelow(flagOfRoot: ReadonlyMap<number, number>): void {
+    const flags = new Uint8Array(this.count);
+    const order = this.childrenFirst();
+    for (let i = order.length - 1; i >= 0; i--) {
+      const entry = order[i]!;
+      const up = this.parent[entry]!;
+      flags[entry] = up < 0 ? (flagOfRoot.get(entry) ?? 0) : flags[up]!;
+      this.flags[entry]! |= flags[entry]!;
+    }
   }
 
   /** The entry called `name` in `directory`, or -1. Constant time. */

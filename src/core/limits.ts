@@ -135,6 +135,9 @@ export const MAX_GUEST_FILES_BYTES = 256 * MiB;
 /** /etc/fstab: a line per filesystem. */
 export const MAX_FSTAB_BYTES = 1 * MiB;
 
+/** Subvolumes of one family whose fstab is read to find the root among them: dozens of snapshots are kept at most. */
+export const MAX_ROOT_FSTABS = 64;
+
 /** Symbolic links followed for one path: Linux's MAXSYMLINKS. */
 export const MAX_SYMLINKS = 40;
 

@@ -12,6 +12,7 @@ import type {
   InspectedArtifact,
   InspectedFilesystem,
   InspectedOs,
+  InspectedSubvolume,
   Inspection,
 } from '../core/contracts/inspection.ts';
 import type { Package } from '../core/contracts/package.ts';
@@ -19,23 +20,18 @@ import type { Drivers } from '../core/contracts/registry.ts';
 import { isArtifactError, unreadable } from '../core/errors.ts';
 import type { ExtentSet } from '../core/extents.ts';
 import { FILE_TYPE, type FileTable, FileTableBuilder } from '../core/file-table.ts';
-import { MAX_FSTAB_BYTES } from '../core/limits.ts';
 import { formatSize } from '../core/size.ts';
-import { compareText, decodeUtf8 } from '../core/text.ts';
+import { compareText } from '../core/text.ts';
 import { readProbe } from '../sources/read.ts';
 import type { RemoteAccess } from '../sources/remote.ts';
+import { orDiagnostic, readOrNothing } from './attempt.ts';
 import { describeContent } from './content.ts';
 import { type OpenedArtifact, openArtifact } from './image-context.ts';
-import {
-  isEmptyDirectory,
-  type Mount,
-  type Mountable,
-  namesItselfRoot,
-  planMounts,
-  rootScore,
-} from './mounts.ts';
+import { isEmptyDirectory, type Mount, type Mountable, planMounts } from './mounts.ts';
 import { readOs } from './os.ts';
+import { chooseRoot } from './root.ts';
 import { MountedTree } from './root-tree.ts';
+import { placeSubvolumes } from './subvolumes.ts';
 import { type Exploration, exploreDisk, type Stand } from './volumes.ts';
 
 export interface InspectOptions {
@@ -99,7 +95,7 @@ async function inspectDisk(
   const filesystemOfSection = table.sections.map((_, section) =>
     scanned.findIndex((one) => one.begunSection === section),
   );
-  const filesystems = scanned.map((one, index) => describe(one, index, guest.mounts));
+  const filesystems = scanned.map((one, index) => describe(one, index, guest));
   const diagnostics = context.log.list();
   return freeze({
     artifact: describeArtifact(path, disk, exploration.sectorSize),
@@ -277,23 +273,13 @@ function placed(context: RunContext, where: readonly string[]): RunContext {
   return inner as RunContext;
 }
 
-/** Null instead of a failure of the artifact's, which is reported unless there is no context to report to. */
-async function orDiagnostic<T>(context: RunContext | null, work: () => Promise<T>): Promise<T | null> {
-  try {
-    return await work();
-  } catch (error) {
-    if (!isArtifactError(error)) throw error;
-    context?.log.addError(error, context.where);
-    return null;
-  }
-}
-
 /** Their volumes are what the kernel numbers: /dev/sda1. */
 const NUMBERED_SCHEMES = new Set(['gpt', 'mbr']);
 
 interface Guest {
   readonly root: MountedTree | null;
   readonly mounts: readonly Mount[];
+  readonly subvolumes: ReadonlyMap<number, readonly InspectedSubvolume[]>;
   readonly os: InspectedOs | null;
   readonly packages: readonly Package[];
 }
@@ -307,7 +293,7 @@ async function readGuest(
 ): Promise<Guest> {
   const bySection: (Filesystem | null)[] = table.sections.map(() => null);
   const mountables: Mountable[] = [];
-  for (const { section, filesystem, stand } of scanned) {
+  for (const [index, { section, filesystem, stand }] of scanned.entries()) {
     if (section === null || filesystem === null) continue;
     bySection[section] = filesystem;
     const volume = stand.partition === null ? undefined : exploration.partitions[stand.partition];
@@ -322,68 +308,24 @@ async function readGuest(
       partitionIndex: volume === undefined ? 'disk' : (partition?.index ?? null),
       devices: stand.devices,
       ...(stand.disk === undefined ? {} : { disk: stand.disk }),
+      subvolumes: filesystem.subvolumes?.() ?? [],
+      entry: table.sections[section]!.first,
+      index,
     });
   }
   const root = await chooseRoot(table, bySection, mountables, context);
-  if (root === undefined) return { root: null, mounts: [], os: null, packages: [] };
-  const mounts = planMounts(root.mountable, mountables, root.fstab, (path) =>
-    isEmptyDirectory(table, root.mountable.section, path),
-  );
-  const tree = mounts.length === 1 ? root.tree : await MountedTree.create(table, bySection, mounts, context);
+  const mounts =
+    root === undefined
+      ? []
+      : planMounts(root.mountable, root.entry, mountables, root.fstab, (path) =>
+          isEmptyDirectory(table, root.entry, path),
+        );
+  const { subvolumes, places } = placeSubvolumes(table, mountables, mounts);
+  if (root === undefined) return { root: null, mounts, subvolumes, os: null, packages: [] };
+  const isWhole = mounts.length === 1 && subvolumes.size === 0;
+  const tree = isWhole ? root.tree : await MountedTree.create(table, bySection, mounts, context, places);
   const os = (await readOrNothing(context, async () => (await readOs(tree)) ?? undefined)) ?? null;
-  return { root: tree, mounts, os, packages: await readPackages(tree, context, drivers) };
-}
-
-interface Root {
-  readonly mountable: Mountable;
-  /** Nothing but the root filesystem. */
-  readonly tree: MountedTree;
-  readonly fstab: Uint8Array | undefined;
-}
-
-/**
- * The filesystem that is the guest's `/`: the one that looks most like a root, and of several (an A/B system, a
- * copy) the one whose own fstab says so.
- */
-async function chooseRoot(
-  table: FileTable,
-  bySection: readonly (Filesystem | null)[],
-  mountables: readonly Mountable[],
-  context: RunContext,
-): Promise<Root | undefined> {
-  const candidates: (Root & { score: number })[] = [];
-  for (const mountable of mountables) {
-    const score = rootScore(table, mountable.section);
-    if (score === 0) continue;
-    const tree = await MountedTree.create(
-      table,
-      bySection,
-      [{ section: mountable.section, mountPoint: '/' }],
-      context,
-    );
-    const whole = await readOrNothing(context, () => tree.read('/etc/fstab'));
-    const fstab = whole?.subarray(0, MAX_FSTAB_BYTES);
-    const isNamed = fstab !== undefined && namesItselfRoot(mountable, mountables, decodeUtf8(fstab));
-    candidates.push({ mountable, tree, fstab, score: isNamed ? score + 100 : score });
-  }
-  candidates.sort((a, b) => b.score - a.score || a.mountable.section - b.mountable.section);
-  const [best, second] = candidates;
-  if (best !== undefined && second !== undefined) {
-    const why = best.score >= 100 && second.score < 100 ? 'the one whose fstab names it' : 'the likeliest';
-    context.report(
-      'warning',
-      'SEVERAL_ROOTS',
-      `${candidates.length} filesystems look like a root; ${why} is taken, packages of the others are not told`,
-    );
-  }
-  return best;
-}
-
-async function readOrNothing<T>(
-  context: RunContext,
-  work: () => Promise<T | undefined>,
-): Promise<T | undefined> {
-  return (await orDiagnostic(context, work)) ?? undefined;
+  return { root: tree, mounts, subvolumes, os, packages: await readPackages(tree, context, drivers) };
 }
 
 /** A lookup that ran into a link whose target was not loaded makes a second round worthwhile; links end soon. */
@@ -427,8 +369,11 @@ function ownersOf(table: FileTable, packages: readonly Package[]): Int32Array {
   return owner;
 }
 
-function describe(one: Scanned, index: number, mounts: readonly Mount[]): InspectedFilesystem {
+function describe(one: Scanned, index: number, guest: Guest): InspectedFilesystem {
   const { stand, filesystem, section } = one;
+  const mounts = guest.mounts
+    .filter((mount) => mount.section === section)
+    .map(({ entry, mountPoint }) => ({ entry, mountPoint }));
   return {
     index,
     type: filesystem?.type ?? stand.probe.type,
@@ -442,7 +387,9 @@ function describe(one: Scanned, index: number, mounts: readonly Mount[]): Inspec
     used: one.used,
     unusedBytes: one.unusedBytes,
     state: filesystem?.state ?? null,
-    mountPoint: mounts.find((mount) => mount.section === section)?.mountPoint ?? null,
+    mountPoint: mounts[0]?.mountPoint ?? null,
+    mounts,
+    subvolumes: section === null ? [] : (guest.subvolumes.get(section) ?? []),
     blockSize: filesystem?.blockSize ?? 512,
     section,
     source: stand.source,

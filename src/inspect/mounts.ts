@@ -2,9 +2,12 @@
  * The guest's own view of its filesystems: which one is the root, and what its /etc/fstab mounts where (fstab(5)).
  * Devices are matched by UUID, LABEL, PARTUUID, PARTLABEL, /dev/disk/by-*, logical volume names, and by the
  * number at the end of names such as /dev/sda2 or /dev/nvme0n1p2: an image does not know its device's name, but
- * partitions keep their numbers. Without an fstab entry, partitions of the types of the Discoverable Partitions
+ * partitions keep their numbers. Of a filesystem with
+ * subvolumes each is mounted by itself, as the options say; without such an option, its default one (btrfs(5)).
+ * Without an fstab entry, partitions of the types of the Discoverable Partitions
  * Specification are mounted where systemd would mount them.
  */
+import type { Subvolume } from '../core/contracts/filesystem.ts';
 import { FILE_TYPE, type FileTable } from '../core/file-table.ts';
 import { decodeUtf8 } from '../core/text.ts';
 
@@ -13,6 +16,14 @@ export interface FstabLine {
   /** Normal absolute path; empty for what is mounted nowhere (swap). */
   readonly mountPoint: string;
   readonly type: string;
+  /** The subvolume that the options ask for; null when they do not. */
+  readonly subvolume: SubvolumeChoice | null;
+}
+
+/** `subvol=` as a path without slashes at its ends, `subvolid=` as a number; where both stand, both must hold. */
+export interface SubvolumeChoice {
+  readonly path?: string;
+  readonly id?: number;
 }
 
 /** Parses fstab(5): blanks separate, `#` comments, blanks in names are `\040`. Broken lines are left out. */
@@ -22,11 +33,35 @@ export function parseFstab(text: string): FstabLine[] {
     const fields = line.trim().split(/[ \t]+/);
     if (fields.length < 3 || fields[0]!.startsWith('#')) continue;
     const [device, mountPoint, type] = fields.map(unescapeField) as [string, string, string];
-    // `none` and `swap` are no places.
-    lines.push({ device, mountPoint: mountPoint.startsWith('/') ? normalPath(mountPoint) : '', type });
+    lines.push({
+      device,
+      // `none` and `swap` are no places.
+      mountPoint: mountPoint.startsWith('/') ? normalPath(mountPoint) : '',
+      type,
+      subvolume: parseSubvolume(unescapeField(fields[3] ?? '')),
+    });
   }
   return lines;
 }
+
+/** Of several options of one name the last one counts, as for the kernel. */
+function parseSubvolume(options: string): SubvolumeChoice | null {
+  let choice: SubvolumeChoice | undefined;
+  for (const option of options.split(',')) {
+    const match = /^(subvol|subvolid)=(.*)$/.exec(option);
+    if (match === null) continue;
+    if (match[1] === 'subvol') {
+      choice = { ...choice, path: normalPath(match[2]!).slice(1) };
+    } else if (/^\d+$/.test(match[2]!)) {
+      // 0 is another word for the top level.
+      choice = { ...choice, id: Number(match[2]) || TOP_LEVEL };
+    }
+  }
+  return choice ?? null;
+}
+
+/** BTRFS_FS_TREE_OBJECTID. */
+const TOP_LEVEL = 5;
 
 /** Escapes stand for bytes, so those of one UTF-8 character are decoded together. */
 function unescapeField(field: string): string {
@@ -56,10 +91,23 @@ export interface Mountable {
   readonly devices: readonly string[];
   /** Position of its disk among several; absent when there is one. */
   readonly disk?: number;
+  /** Empty where the filesystem has no such notion. */
+  readonly subvolumes: readonly Subvolume[];
+  /** Root directory of its section. */
+  readonly entry: number;
+  /** Position in `Inspection.filesystems`. */
+  readonly index: number;
+}
+
+/** Name of a filesystem that the guest mounts nowhere, as a directory beside `/usr`. */
+export function unmountedName(index: number, label: string | null): string {
+  return `[filesystem ${index}${label === null ? '' : ` ${label.replaceAll('/', '_')}`}]`;
 }
 
 export interface Mount {
   readonly section: number;
+  /** Root directory of what is mounted: the section's, or a subvolume's. */
+  readonly entry: number;
   /** Normal absolute path; `/` for the root. */
   readonly mountPoint: string;
 }
@@ -137,10 +185,57 @@ export function matchDevice(
   return mountables.find((one) => one.partitionIndex === (name.partition ?? 'disk'));
 }
 
-/** Does fstab say that this filesystem is its own `/`? What a system's true root does, and a copy of it not. */
-export function namesItselfRoot(one: Mountable, mountables: readonly Mountable[], fstab: string): boolean {
+/**
+ * Root directory of what a mount with these options shows of a filesystem; undefined when there is no such
+ * subvolume, so that the mount fails.
+ */
+export function entryToMount(one: Mountable, choice: SubvolumeChoice | null): number | undefined {
+  if (one.subvolumes.length === 0) return one.entry;
+  const { path, id } = choice ?? {};
+  const { byPath, byId, preset } = indexOf(one.subvolumes);
+  if (path === undefined) return (id === undefined ? preset : byId.get(id))?.entry;
+  const named = byPath.get(path);
+  return id === undefined || named?.id === id ? named?.entry : undefined;
+}
+
+interface SubvolumeIndex {
+  readonly byPath: ReadonlyMap<string, Subvolume>;
+  readonly byId: ReadonlyMap<number, Subvolume>;
+  readonly preset: Subvolume | undefined;
+}
+
+/** Thousands of snapshots and a hostile fstab of thousands of lines. */
+const indexes = new WeakMap<readonly Subvolume[], SubvolumeIndex>();
+
+function indexOf(subvolumes: readonly Subvolume[]): SubvolumeIndex {
+  let index = indexes.get(subvolumes);
+  if (index === undefined) {
+    index = {
+      byPath: new Map(subvolumes.map((one) => [one.path, one])),
+      byId: new Map(subvolumes.map((one) => [one.id, one])),
+      preset: subvolumes.find(({ isDefault }) => isDefault),
+    };
+    indexes.set(subvolumes, index);
+  }
+  return index;
+}
+
+/**
+ * Does the fstab found there say that this is its own `/`? What a system's true root does, and a copy of it not.
+ * @param entry root directory of the filesystem, or of the subvolume
+ */
+export function namesItselfRoot(
+  one: Mountable,
+  entry: number,
+  mountables: readonly Mountable[],
+  fstab: string,
+): boolean {
   const line = parseFstab(fstab).findLast(({ mountPoint }) => mountPoint === '/');
-  return line !== undefined && matchDevice(line.device, mountables) === one;
+  return (
+    line !== undefined &&
+    matchDevice(line.device, mountables) === one &&
+    entryToMount(one, line.subvolume) === entry
+  );
 }
 
 /**
@@ -157,12 +252,11 @@ function diskNameOf(lines: readonly FstabLine[]): string | undefined {
 
 const FIRST_DISKS = new Set(['sda', 'vda', 'xvda', 'hda', 'nvme0n1', 'mmcblk0']);
 
-/** How much a filesystem looks like a root: 0 not at all. */
-export function rootScore(table: FileTable, section: number): number {
-  const at = table.sections[section]!;
-  if (at.first === at.end) return 0;
+/** How much a directory looks like a root: 0 not at all. */
+export function rootScore(table: FileTable, root: number): number {
+  if (root >= table.count) return 0;
   const has = (...parts: string[]): boolean => {
-    let entry = at.first;
+    let entry = root;
     for (const part of parts) {
       entry = table.child(entry, part);
       if (entry < 0) return false;
@@ -193,43 +287,51 @@ const WELL_KNOWN: Record<string, readonly string[]> = {
 
 /**
  * Decides what is mounted where.
+ * @param entry root directory of the guest's `/`, in `root`
  * @param fstab content of the root's /etc/fstab, or undefined
  * @param isEmptyDirectory whether the root filesystem has this folder, with nothing in it
  * @returns mounts, the root first, outer ones before inner ones; unknown devices are left out
  */
 export function planMounts(
   root: Mountable,
+  entry: number,
   mountables: readonly Mountable[],
   fstab: Uint8Array | undefined,
   isEmptyDirectory: (path: string) => boolean,
 ): Mount[] {
-  const mounts = new Map<string, number>([['/', root.section]]);
-  const placed = new Set([root.section]);
+  const mounts = new Map<string, Mount>();
+  const placed = new Set<number>();
+  const used = new Set<number>();
+  const mount = ({ section }: Mountable, at: number, mountPoint: string): void => {
+    mounts.set(mountPoint, { section, entry: at, mountPoint });
+    placed.add(at);
+    used.add(section);
+  };
+  mount(root, entry, '/');
   const lines = fstab === undefined ? [] : parseFstab(decodeUtf8(fstab));
   const disk = diskNameOf(lines);
   for (const line of lines) {
     if (line.mountPoint === '' || line.mountPoint === '/' || line.type === 'swap') continue;
     const match = matchDevice(line.device, mountables, disk);
-    if (match === undefined || placed.has(match.section) || mounts.has(line.mountPoint)) continue;
-    mounts.set(line.mountPoint, match.section);
-    placed.add(match.section);
+    if (match === undefined || mounts.has(line.mountPoint)) continue;
+    const at = entryToMount(match, line.subvolume);
+    if (at !== undefined && !placed.has(at)) mount(match, at, line.mountPoint);
   }
   for (const one of mountables) {
-    if (placed.has(one.section) || one.partitionType === null) continue;
+    if (used.has(one.section) || one.partitionType === null) continue;
     const places = WELL_KNOWN[one.partitionType.toLowerCase()] ?? [];
     const place = places.find((path) => !mounts.has(path) && isEmptyDirectory(path));
-    if (place === undefined) continue;
-    mounts.set(place, one.section);
-    placed.add(one.section);
+    const at = entryToMount(one, null);
+    if (place !== undefined && at !== undefined) mount(one, at, place);
   }
-  return [...mounts]
-    .map(([mountPoint, section]) => ({ mountPoint, section }))
-    .sort((a, b) => a.mountPoint.length - b.mountPoint.length || (a.mountPoint < b.mountPoint ? -1 : 1));
+  return [...mounts.values()].sort(
+    (a, b) => a.mountPoint.length - b.mountPoint.length || (a.mountPoint < b.mountPoint ? -1 : 1),
+  );
 }
 
-/** True when the directory exists in this filesystem and holds nothing. */
-export function isEmptyDirectory(table: FileTable, section: number, path: string): boolean {
-  let entry = table.sections[section]!.first;
+/** True when the directory exists below this root and holds nothing. */
+export function isEmptyDirectory(table: FileTable, root: number, path: string): boolean {
+  let entry = root;
   for (const part of path.split('/').filter((one) => one !== '')) {
     entry = table.child(entry, part);
     if (entry < 0) return false;

@@ -33,7 +33,8 @@ export class MountedTree implements RootTree {
   private readonly mountedOn = new Map<number, number>();
   /** The other way round, for `..`. */
   private readonly mountPointOf = new Map<number, number>();
-  private readonly prefixes: string[];
+  /** Where the roots of the table's trees stand; a root that is not in it keeps its own tree's paths. */
+  private readonly prefixes: Map<number, string>;
   private readonly folders = new Map<string, number>();
   private readonly targets = new Map<number, string>();
   private readonly missed = new Set<number>();
@@ -43,45 +44,49 @@ export class MountedTree implements RootTree {
     filesystems: readonly (Filesystem | null)[],
     mounts: readonly Mount[],
     context: Context,
+    places: ReadonlyMap<number, string>,
   ) {
     this.table = table;
     this.filesystems = filesystems;
     this.context = context;
-    this.rootEntry = table.sections[mounts[0]!.section]!.first;
-    this.prefixes = table.sections.map(() => '');
+    this.rootEntry = mounts[0]!.entry;
+    this.prefixes = new Map(places);
   }
 
   /**
    * @param filesystems by section of the table; null where the driver is gone
    * @param mounts the root first, outer before inner
    * @param context takes reports about files that cannot be read
+   * @param places paths of roots that are not mounted, but belong somewhere: snapshots, a top level
    */
   static async create(
     table: FileTable,
     filesystems: readonly (Filesystem | null)[],
     mounts: readonly Mount[],
     context: Context,
+    places: ReadonlyMap<number, string> = new Map(),
   ): Promise<MountedTree> {
-    const tree = new MountedTree(table, filesystems, mounts, context);
-    await inFlight(tree.linksNearRoots(), (entry) => tree.loadLink(entry));
-    for (const { section, mountPoint } of mounts) tree.mount(section, mountPoint);
+    const tree = new MountedTree(table, filesystems, mounts, context, places);
+    await inFlight(tree.linksNear(mounts), (entry) => tree.loadLink(entry));
+    for (const one of mounts) tree.mount(one);
     return tree;
   }
 
-  private mount(section: number, mountPoint: string): void {
-    this.prefixes[section] = mountPoint === '/' ? '' : mountPoint;
+  private mount({ entry, mountPoint }: Mount): void {
+    this.prefixes.set(entry, mountPoint === '/' ? '' : mountPoint);
     if (mountPoint === '/') return;
     const at = this.lookup(mountPoint);
-    if (at < 0) return; // the guest could not mount it either; its path still tells where it belongs
-    this.mountedOn.set(at, this.table.sections[section]!.first);
-    this.mountPointOf.set(this.table.sections[section]!.first, at);
+    // The guest could not mount it either (its path still tells where it belongs), or it lies there already.
+    if (at < 0 || at === entry) return;
+    this.mountedOn.set(at, entry);
+    this.mountPointOf.set(entry, at);
     this.folders.clear();
   }
 
-  private linksNearRoots(): number[] {
+  private linksNear(mounts: readonly Mount[]): number[] {
     const links: number[] = [];
-    for (const { first, end } of this.table.sections) {
-      let level = end > first ? [first] : [];
+    for (const { entry: root } of mounts) {
+      let level = [root];
       for (let depth = 0; depth < EAGER_DEPTH; depth++) {
         const next: number[] = [];
         for (const folder of level) {
@@ -120,7 +125,7 @@ export class MountedTree implements RootTree {
 
   /** Path in the merged tree; an entry of an unmounted filesystem keeps the path within its own. */
   pathOf(entry: number): string {
-    const prefix = this.prefixes[this.table.sectionOf(entry)] ?? '';
+    const prefix = this.prefixes.get(this.table.rootOf(entry)) ?? '';
     const path = this.table.path(entry);
     return path === '/' ? prefix || '/' : prefix + path;
   }

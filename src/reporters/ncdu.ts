@@ -4,7 +4,7 @@
  * One tree of all filesystems, each at its mount point and with its own `dev`, as a walk over the running guest
  * would find them. What a mount hides still has its bytes on the disk, so it stands in a directory of its own
  * (`[hidden below the mount]`) rather than vanish; a filesystem that the guest does not mount stands in the root
- * directory under the name that the report gives it.
+ * directory under the name that the report gives it, and a snapshot is a directory with the bytes that it holds alone.
  *
  * The tree is walked with a stack of our own and written in pieces: a million files are neither one string nor a
  * deep recursion. There is no timestamp, since the same artifact gives the same bytes.
@@ -53,6 +53,13 @@ type Step =
 
 function* tree(inspection: Inspection): Generator<string> {
   const { table } = inspection;
+  const { sections } = table;
+  let subvolumes = 0;
+  /** A number for each filesystem, and one for each subvolume of it that is mounted, as stat(2) has them. */
+  const device = (root: number): number => {
+    const section = sections.findIndex(({ first }) => first === root);
+    return section < 0 ? sections.length + ++subvolumes : section + 1;
+  };
   const stack: Step[] = [{ kind: 'mount', name: '/', node: mountTree(inspection), covered: -1 }];
   /** Puts a directory's content on the stack: its entries, with what is mounted on them. */
   const open = (directory: number, node: MountNode | undefined): void => {
@@ -64,7 +71,7 @@ function* tree(inspection: Inspection): Generator<string> {
         const inner = node?.inner.get(name);
         if (inner !== undefined && table.isDirectory(child)) {
           mounted.add(name);
-          if (inner.section >= 0) stack.push({ kind: 'mount', name, node: inner, covered: child });
+          if (inner.entry >= 0) stack.push({ kind: 'mount', name, node: inner, covered: child });
           else stack.push({ kind: 'entry', entry: child, node: inner });
         } else {
           stack.push({ kind: 'entry', entry: child, node: undefined });
@@ -90,14 +97,16 @@ function* tree(inspection: Inspection): Generator<string> {
       yield `,\n[${describe(inspection, step.entry, HIDDEN)}`;
       open(step.entry, undefined);
     } else {
-      const { section } = step.node;
-      if (section < 0) {
+      const { entry, exclusive } = step.node;
+      if (entry < 0) {
         yield `,\n[${JSON.stringify({ name: step.name })}`;
         open(-1, step.node);
+      } else if (exclusive !== null) {
+        yield `,\n[${JSON.stringify({ name: step.name, dsize: exclusive, dev: device(entry) })}`;
+        open(-1, step.node);
       } else {
-        const root = table.sections[section]!.first;
-        yield `,\n[${describe(inspection, root, step.name, section + 1)}`;
-        open(root, step.node);
+        yield `,\n[${describe(inspection, entry, step.name, device(entry))}`;
+        open(entry, step.node);
       }
       if (step.covered >= 0 && table.children(step.covered).length > 0) {
         stack.push({ kind: 'hidden', entry: step.covered });

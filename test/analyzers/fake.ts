@@ -133,6 +133,8 @@ function fakeParts(
       index,
       section: index,
       mountPoint: mount,
+      mounts: [{ entry: table.sections[index]!.first, mountPoint: mount }],
+      subvolumes: [],
       label: null,
     })),
   };

@@ -1,5 +1,5 @@
 /** Filesystems from a map of paths, for the root tree and for inspections without real drivers. */
-import type { Filesystem, FilesystemDriver } from '../../src/core/contracts/filesystem.ts';
+import type { Filesystem, FilesystemDriver, Subvolume } from '../../src/core/contracts/filesystem.ts';
 import { corrupt } from '../../src/core/errors.ts';
 import { ExtentSet } from '../../src/core/extents.ts';
 import { FILE_TYPE, type FileTableBuilder } from '../../src/core/file-table.ts';
@@ -16,7 +16,11 @@ export type Tree = Readonly<
 
 const encoder = new TextEncoder();
 
-export function fakeFilesystem(tree: Tree, more: Partial<Filesystem> = {}): Filesystem {
+export function fakeFilesystem(
+  tree: Tree,
+  more: Partial<Filesystem> = {},
+  known = new Map<string, number>(),
+): Filesystem {
   const contents = new Map<number, Tree[string]>();
   return {
     type: 'fake',
@@ -28,7 +32,6 @@ export function fakeFilesystem(tree: Tree, more: Partial<Filesystem> = {}): File
     features: [],
     usage: () => ({ used: 4096, unused: (1 << 20) - 4096 }),
     async scan(builder: FileTableBuilder) {
-      const known = new Map<string, number>();
       let inode = 2;
       const add = (path: string, value: Tree[string]): number => {
         const existing = known.get(path);
@@ -68,6 +71,41 @@ export function fakeFilesystem(tree: Tree, more: Partial<Filesystem> = {}): File
     metadataExtents: async () => ExtentSet.of(0, 4096),
     ...more,
   };
+}
+
+/** One with subvolumes, by their paths; the top level comes by itself, and is the default unless another says so. */
+export function fakeWithSubvolumes(
+  tree: Tree,
+  subvolumes: Readonly<Record<string, Partial<Subvolume>>>,
+  more: Partial<Filesystem> = {},
+): Filesystem {
+  const known = new Map<string, number>();
+  const isDefault = !Object.values(subvolumes).some((one) => one.isDefault);
+  const list = Object.entries({ '': { id: 5, isDefault }, ...subvolumes });
+  const folders = Object.fromEntries(Object.keys(subvolumes).map((path) => [`/${path}`, null]));
+  let cached: readonly Subvolume[] | undefined;
+  return fakeFilesystem(
+    { ...folders, ...tree },
+    {
+      subvolumes() {
+        cached ??= list.map(([path, one], index) => ({
+          id: 255 + index,
+          entry: known.get(path === '' ? '' : `/${path}`)!,
+          path,
+          uuid: `uuid-${path}`,
+          parentUuid: null,
+          isReadOnly: false,
+          isDefault: false,
+          referenced: 0,
+          exclusive: 0,
+          ...one,
+        }));
+        return cached;
+      },
+      ...more,
+    },
+    known,
+  );
 }
 
 /** A driver that knows volumes by their first bytes, `FAKE` and a name, and opens `filesystems[name]`. */

@@ -21,6 +21,9 @@ function mountable(section: number, more: Partial<Mountable> = {}): Mountable {
     partitionType: null,
     partitionIndex: section + 1,
     devices: [],
+    subvolumes: [],
+    entry: section,
+    index: section,
     ...more,
   };
 }
@@ -36,9 +39,24 @@ describe('fstab(5)', () => {
       '#UUID=2 /srv ext4 defaults 0 0',
     ].join('\n');
     expect(parseFstab(text)).toEqual([
-      { device: 'UUID=1', mountPoint: '/', type: 'ext4' },
-      { device: '/dev/sda2', mountPoint: '/home', type: 'xfs' },
+      { device: 'UUID=1', mountPoint: '/', type: 'ext4', subvolume: null },
+      { device: '/dev/sda2', mountPoint: '/home', type: 'xfs', subvolume: null },
     ]);
+  });
+
+  it.each([
+    ['subvol=@home', { path: '@home' }],
+    ['defaults,subvol=/@/var/,noatime', { path: '@/var' }],
+    ['subvol=/', { path: '' }],
+    ['subvol=a\\040b', { path: 'a b' }],
+    ['subvol=a,subvol=b', { path: 'b' }],
+    ['subvolid=257,ro', { id: 257 }],
+    ['subvolid=0', { id: 5 }],
+    ['subvolid=256,subvol=@', { path: '@', id: 256 }],
+    ['subvolid=x', null],
+    ['compress=zstd:1,x-subvol=@', null],
+  ])('reads which subvolume is meant by %s', (options, subvolume) => {
+    expect(parseFstab(`UUID=1 / btrfs ${options} 0 0`)[0]!.subvolume).toEqual(subvolume);
   });
 
   it('decodes octal escapes as bytes of UTF-8', () => {
@@ -47,6 +65,7 @@ describe('fstab(5)', () => {
       device: 'LABEL=my disk',
       mountPoint: '/mnt/a b\tc\\d',
       type: 'ext4',
+      subvolume: null,
     });
     expect(parseFstab('LABEL=x /m\\303\\244rz ext4')[0]!.mountPoint).toBe('/märz');
     expect(parseFstab('LABEL=x /a\\9\\04 ext4')[0]!.mountPoint).toBe('/a\\9\\04');
@@ -62,7 +81,7 @@ describe('fstab(5)', () => {
     expect(parseFstab('\\040'.repeat(250_000))).toEqual([]);
     expect(parseFstab(`${' '.repeat(1_000_000)}x`)).toEqual([]);
     const lines = parseFstab('UUID=1 /a ext4\n'.repeat(100_000));
-    planMounts(mountable(0), [mountable(0)], encode('UUID=1 /a ext4\n'.repeat(50_000)), nowhere);
+    planMounts(mountable(0), 0, [mountable(0)], encode('UUID=1 /a ext4\n'.repeat(50_000)), nowhere);
     expect(lines).toHaveLength(100_000);
     expect(performance.now() - started).toBeLessThan(2000);
   });
@@ -116,6 +135,12 @@ describe('devices', () => {
   });
 });
 
+/** Whole filesystems, by section. */
+const plan = (
+  root: Mountable,
+  ...rest: Parameters<typeof planMounts> extends [unknown, unknown, ...infer Rest] ? Rest : never
+) => planMounts(root, root.entry, ...rest).map(({ mountPoint, section }) => ({ mountPoint, section }));
+
 describe('the plan', () => {
   const root = mountable(0, { uuid: 'aa', partitionIndex: 2 });
   const boot = mountable(1, { uuid: 'bb', partitionIndex: 1 });
@@ -128,7 +153,7 @@ describe('the plan', () => {
 
   it('mounts outer before inner, whatever the order of the lines', () => {
     const fstab = encode('UUID=cc /boot/efi vfat\nUUID=bb /boot ext4\nUUID=aa / ext4\nUUID=dd /data ext4\n');
-    expect(planMounts(root, all, fstab, nowhere)).toEqual([
+    expect(plan(root, all, fstab, nowhere)).toEqual([
       { mountPoint: '/', section: 0 },
       { mountPoint: '/boot', section: 1 },
       { mountPoint: '/boot/efi', section: 2 },
@@ -137,32 +162,32 @@ describe('the plan', () => {
 
   it('mounts nothing of a second disk', () => {
     const fstab = encode('/dev/sda2 / ext4\n/dev/sdb1 /data ext4\n');
-    expect(planMounts(root, all, fstab, nowhere)).toEqual([{ mountPoint: '/', section: 0 }]);
+    expect(plan(root, all, fstab, nowhere)).toEqual([{ mountPoint: '/', section: 0 }]);
     const byUuid = encode('UUID=aa / ext4\n/dev/sdb1 /data ext4\n');
-    expect(planMounts(root, all, byUuid, nowhere)).toEqual([{ mountPoint: '/', section: 0 }]);
+    expect(plan(root, all, byUuid, nowhere)).toEqual([{ mountPoint: '/', section: 0 }]);
     const first = encode('UUID=aa / ext4\n/dev/sda1 /boot ext4\n');
-    expect(planMounts(root, all, first, nowhere)).toContainEqual({ mountPoint: '/boot', section: 1 });
+    expect(plan(root, all, first, nowhere)).toContainEqual({ mountPoint: '/boot', section: 1 });
   });
 
   it('mounts each filesystem and each place once', () => {
     const fstab = encode('UUID=bb /a ext4\nUUID=bb /b ext4\nUUID=cc /a vfat\nUUID=aa /loop ext4\n');
-    expect(planMounts(root, all, fstab, nowhere)).toEqual([
+    expect(plan(root, all, fstab, nowhere)).toEqual([
       { mountPoint: '/', section: 0 },
       { mountPoint: '/a', section: 1 },
     ]);
   });
 
   it('finds a place for well-known partition types, where an empty folder waits', () => {
-    const at = (path: string) => planMounts(root, all, undefined, (folder) => folder === path);
+    const at = (path: string) => plan(root, all, undefined, (folder) => folder === path);
     expect(at('/boot/efi')).toContainEqual({ mountPoint: '/boot/efi', section: 2 });
     expect(at('/efi')).toContainEqual({ mountPoint: '/efi', section: 2 });
     expect(at('/nowhere')).toEqual([{ mountPoint: '/', section: 0 }]);
   });
 
   it('knows a root that names itself', () => {
-    expect(namesItselfRoot(root, all, 'UUID=aa / ext4')).toBe(true);
-    expect(namesItselfRoot(root, all, 'UUID=bb / ext4')).toBe(false);
-    expect(namesItselfRoot(root, all, '/dev/vda2 / ext4')).toBe(true);
-    expect(namesItselfRoot(root, all, '')).toBe(false);
+    expect(namesItselfRoot(root, root.entry, all, 'UUID=aa / ext4')).toBe(true);
+    expect(namesItselfRoot(root, root.entry, all, 'UUID=bb / ext4')).toBe(false);
+    expect(namesItselfRoot(root, root.entry, all, '/dev/vda2 / ext4')).toBe(true);
+    expect(namesItselfRoot(root, root.entry, all, '')).toBe(false);
   });
 });

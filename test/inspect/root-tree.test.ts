@@ -15,7 +15,7 @@ async function mounted(trees: readonly Tree[], points: readonly (string | null)[
   const table = builder.build();
   const log = new DiagnosticLog();
   const mounts = points.flatMap((mountPoint, section): Mount[] =>
-    mountPoint === null ? [] : [{ section, mountPoint }],
+    mountPoint === null ? [] : [{ section, entry: table.sections[section]!.first, mountPoint }],
   );
   const tree = await MountedTree.create(table, filesystems, mounts, new RunContext({ log }));
   const at = (path: string, follow?: boolean) => {

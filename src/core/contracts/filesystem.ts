@@ -68,6 +68,11 @@ export interface Filesystem {
    * root is the top level: each at its place below that.
    */
   subvolumes?(): readonly Subvolume[];
+  /**
+   * Bytes of file extents that only these subvolumes (by their numbers) refer to: what removing all of them would
+   * free. Called after `scan`; there when `subvolumes` is.
+   */
+  exclusiveTo?(subvolumes: readonly number[]): number;
   /** Content of the file with this inode (the table's `inode` column; a number unique in the filesystem). */
   open(inode: number): Promise<BlockSource>;
   /** Target of a symbolic link, as bytes. */

@@ -2,7 +2,7 @@ import type { ByteRange, ExtentSet } from '../extents.ts';
 import type { FileTable } from '../file-table.ts';
 import type { Diagnostic } from './context.ts';
 import type { Disk, JsonValue } from './disk.ts';
-import type { Filesystem } from './filesystem.ts';
+import type { Filesystem, Subvolume } from './filesystem.ts';
 import type { Package, RootTree } from './package.ts';
 import type { BlockSource } from './source.ts';
 
@@ -41,6 +41,25 @@ export interface InspectedPartition {
   readonly where: readonly string[];
 }
 
+export interface InspectedMount {
+  /** The root directory of what is mounted: of a filesystem, or of one of its subvolumes. */
+  readonly entry: number;
+  /** Normal absolute path; `/` for the root. */
+  readonly mountPoint: string;
+}
+
+export interface InspectedSubvolume extends Subvolume {
+  /** Where the guest's fstab mounts it by itself; null when nowhere. */
+  readonly mountPoint: string | null;
+  /** Its root directory in the merged tree, as `Inspection.pathOf` says it. */
+  readonly guestPath: string;
+  /**
+   * A snapshot of what the guest mounts: its entries are flagged `snapshot`, have a root of their own in the table and
+   * are counted nowhere; what it holds alone is `exclusive`.
+   */
+  readonly isAside: boolean;
+}
+
 /** Whatever stands on a volume or directly on the disk, read or only recognised. */
 export interface InspectedFilesystem {
   /** Position in `Inspection.filesystems`. */
@@ -61,8 +80,12 @@ export interface InspectedFilesystem {
   readonly used: number | null;
   readonly unusedBytes: number | null;
   readonly state: 'clean' | 'needs-recovery' | null;
-  /** Where the guest's fstab mounts it; null when nowhere. */
+  /** Where the guest's fstab mounts it, the outermost place of several; null when nowhere. */
   readonly mountPoint: string | null;
+  /** All places where it is mounted, outer ones first; several when its subvolumes are. */
+  readonly mounts: readonly InspectedMount[];
+  /** Empty where the filesystem has no such notion. */
+  readonly subvolumes: readonly InspectedSubvolume[];
   readonly blockSize: number;
   /** Position in `table.sections`; null when its tree was not read. */
   readonly section: number | null;
@@ -112,7 +135,10 @@ export interface Inspection {
   readonly filesystems: readonly InspectedFilesystem[];
   readonly regions: readonly DiskRegion[];
   readonly table: FileTable;
-  /** Path of an entry in the merged tree: mount point and path; its own filesystem's path when not mounted. */
+  /**
+   * Path of an entry in the merged tree: mount point and path; its own filesystem's path when that is not mounted, and
+   * that below `/[filesystem N]` when only other subvolumes of it are.
+   */
   pathOf(entry: number): string;
   /** Position in `filesystems` of the one that holds the entry. */
   filesystemOf(entry: number): number;

@@ -140,6 +140,8 @@ export function guest(
     type: 'ext4',
     section: 0,
     mountPoint: '/',
+    mounts: [{ entry: 0, mountPoint: '/' }],
+    subvolumes: [],
     label: null,
     used: 0,
     unusedBytes: 0,
