@@ -5,7 +5,6 @@ import { describe, expect, it } from 'vitest';
 import { DiagnosticLog, RunContext } from '../../../../src/core/context.ts';
 import { FILE_FLAG, FILE_TYPE } from '../../../../src/core/file-table.ts';
 import { decoderFor } from '../../../../src/disk/filesystems/squashfs/codec.ts';
-import { decodeLz4 } from '../../../../src/disk/filesystems/squashfs/lz4.ts';
 import { squashfsDriver } from '../../../../src/disk/filesystems/squashfs/squashfs.ts';
 import { memorySource } from '../../../../src/sources/memory.ts';
 import { fixtureBytes } from '../../../support/fixtures.ts';
@@ -211,26 +210,5 @@ describe('blocks of squashfs', () => {
       code: 'IMGOPT_SQUASHFS_BLOCK',
       message: expect.stringContaining('more than its block'),
     });
-  });
-
-  it('decodes LZ4, worked by hand', () => {
-    const decoded = (...bytes: number[]): string =>
-      Buffer.from(decodeLz4(Uint8Array.from(bytes), 64)).toString();
-    // 3 literals 'abc', a match of 4 + 2 at offset 3, then the literal 'd' alone.
-    expect(decoded(0x32, 0x61, 0x62, 0x63, 3, 0, 0x10, 0x64)).toBe('abcabcabcd');
-    // Literals of 15 + 1; nothing behind them.
-    expect(decoded(0xf0, 1, ...Buffer.from('0123456789abcdef'))).toBe('0123456789abcdef');
-  });
-
-  it.each([
-    [[0x10], 'literals are cut short'],
-    [[0xf0, 255], 'a length is cut short'],
-    [[0x10, 0x61, 2, 0, 0x00], 'before the beginning'],
-    [[0x10, 0x61, 0, 0, 0x00], 'before the beginning'],
-    [[0x10, 0x61, 1], 'an offset is cut short'],
-    [[0x10, 0x61, 1, 0], 'without its last literals'],
-    [[], 'without its last literals'],
-  ])('refuses LZ4 that lies: %j', (bytes, message) => {
-    expect(() => decodeLz4(Uint8Array.from(bytes), 64)).toThrow(message);
   });
 });
