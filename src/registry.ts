@@ -8,6 +8,7 @@ import type { ImageWriter } from './core/contracts/writer.ts';
 import { usage } from './core/errors.ts';
 import { cpioFormat, ovfFormat, tarFormat } from './disk/containers/containers.ts';
 import { btrfsDriver } from './disk/filesystems/btrfs/btrfs.ts';
+import { erofsDriver } from './disk/filesystems/erofs/erofs.ts';
 import { extDriver } from './disk/filesystems/ext/ext.ts';
 import { fatDriver } from './disk/filesystems/fat/fat.ts';
 import { isoDriver } from './disk/filesystems/iso9660/iso9660.ts';
@@ -39,7 +40,7 @@ const BUILT_IN: Contribution = {
   apiVersion: 1,
   formats: [qcow2Format, vmdkFormat, vdiFormat, vhdFormat, vhdxFormat, ovfFormat, tarFormat, cpioFormat],
   volumeSystems: [gptVolumes, mbrVolumes, mdVolumes, lvm2Volumes],
-  filesystems: [extDriver, xfsDriver, btrfsDriver, squashfsDriver, isoDriver, fatDriver],
+  filesystems: [extDriver, xfsDriver, btrfsDriver, squashfsDriver, erofsDriver, isoDriver, fatDriver],
   packageDatabases: [dpkgPackages, rpmPackages, apkPackages, pacmanPackages, snapPackages, flatpakPackages],
 };
 /**

@@ -242,6 +242,15 @@ export const MAX_SQUASHFS_TABLE_BYTES = 512 * MiB;
 /** squashfs: entries of one tree; a small image of nothing but names can claim any number. */
 export const MAX_SQUASHFS_ENTRIES = 16 * 1024 * 1024;
 
+/** EROFS: entries of one tree; compressed directories of nothing but names can claim any number. */
+export const MAX_EROFS_ENTRIES = 16 * 1024 * 1024;
+
+/** EROFS: compressed directories, decoded, of one filesystem; 20 bytes a file. */
+export const MAX_EROFS_DIRECTORY_BYTES = 512 * MiB;
+
+/** EROFS: the map of one file, held whole: 8 bytes a block at most, a file of 128 GiB. */
+export const MAX_EROFS_INDEX_BYTES = 256 * MiB;
+
 /** A zstd window that is decoded without being asked for: as `zstd -d`, 128 MiB. */
 export const DEFAULT_ZSTD_WINDOW_LOG = 27;
 

@@ -3,6 +3,7 @@ import { mkdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { btrfsDriver } from '../../src/disk/filesystems/btrfs/btrfs.ts';
+import { erofsDriver } from '../../src/disk/filesystems/erofs/erofs.ts';
 import { fatDriver } from '../../src/disk/filesystems/fat/fat.ts';
 import { isoDriver } from '../../src/disk/filesystems/iso9660/iso9660.ts';
 import { recognisedDrivers } from '../../src/disk/filesystems/recognised/recognised.ts';
@@ -28,9 +29,15 @@ async function sameAsBlkid(path: string): Promise<void> {
   const source = await openFileSource(path);
   const input = await readProbe(source);
   await source.close();
-  const found = [...recognisedDrivers, btrfsDriver, fatDriver, isoDriver, squashfsDriver, xfsDriver].flatMap(
-    (driver) => driver.probe(input) ?? [],
-  );
+  const found = [
+    ...recognisedDrivers,
+    btrfsDriver,
+    fatDriver,
+    isoDriver,
+    squashfsDriver,
+    erofsDriver,
+    xfsDriver,
+  ].flatMap((driver) => driver.probe(input) ?? []);
   const tag = async (name: string): Promise<string | null> =>
     (await runTool('blkid', ['-p', '-s', name, '-o', 'value', path])).replace(/\n$/, '') || null;
   expect(found.map(({ type, label, uuid }) => ({ type, label, uuid }))).toEqual([

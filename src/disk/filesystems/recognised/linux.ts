@@ -9,11 +9,6 @@ const f2fs = recogniser('f2fs', 'filesystem', (at) =>
     : undefined,
 );
 
-/** struct erofs_super_block at 1024. */
-const erofs = recogniser('erofs', 'filesystem', (at) =>
-  at.is(1024, '\xe2\xe1\xf5\xe0') ? { label: at.text(1024 + 64, 16), uuid: at.uuid(1024 + 48) } : undefined,
-);
-
 /** struct reiserfs_super_block at 64 KiB, in old volumes at 8 KiB. */
 const reiserfs = recogniser('reiserfs', 'filesystem', (at) => {
   for (const start of [0x10000, 0x2000]) {
@@ -126,7 +121,6 @@ const ufs = recogniser('ufs', 'filesystem', (at: Window) => {
 
 export const linuxRecognisers = [
   f2fs,
-  erofs,
   reiserfs,
   jfs,
   nilfs2,

@@ -8,8 +8,8 @@ import { inflate, constants as Z, zstdDecompress } from 'node:zlib';
 import type { Decompressor } from '../../../core/contracts/compressor.ts';
 import type { Context } from '../../../core/contracts/context.ts';
 import { corrupt, ImgoptError, unsupported } from '../../../core/errors.ts';
-import { COMPRESSOR_NAMES } from './layout.ts';
 import { decodeLz4 } from '../lz4.ts';
+import { COMPRESSOR_NAMES } from './layout.ts';
 
 /**
  * Decodes one block of at most `capacity` bytes.

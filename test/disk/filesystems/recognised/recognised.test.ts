@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { ProbeInput } from '../../../../src/core/contracts/disk.ts';
 import { PROBE_HEAD_BYTES, PROBE_TAIL_BYTES } from '../../../../src/core/limits.ts';
 import { btrfsDriver } from '../../../../src/disk/filesystems/btrfs/btrfs.ts';
+import { erofsDriver } from '../../../../src/disk/filesystems/erofs/erofs.ts';
 import { fatDriver } from '../../../../src/disk/filesystems/fat/fat.ts';
 import { isoDriver } from '../../../../src/disk/filesystems/iso9660/iso9660.ts';
 import { recognisedDrivers } from '../../../../src/disk/filesystems/recognised/recognised.ts';
@@ -23,7 +24,15 @@ const OUT_OF_REACH: Record<string, Partial<ExpectedVolume>> = {
   exfat: { LABEL: null },
   udf: { LABEL: null, UUID: null },
 };
-const drivers = [...recognisedDrivers, btrfsDriver, fatDriver, isoDriver, squashfsDriver, xfsDriver];
+const drivers = [
+  ...recognisedDrivers,
+  btrfsDriver,
+  fatDriver,
+  isoDriver,
+  squashfsDriver,
+  erofsDriver,
+  xfsDriver,
+];
 
 function input({ name, size }: ExpectedVolume): ProbeInput {
   const bytes = fixtureBytes(`recognised/${name}.probe`);
