@@ -81,7 +81,7 @@ export function fakeWithSubvolumes(
 ): Filesystem {
   const known = new Map<string, number>();
   const isDefault = !Object.values(subvolumes).some((one) => one.isDefault);
-  const list = Object.entries({ '': { id: 5, isDefault }, ...subvolumes });
+  const list: [string, Partial<Subvolume>][] = Object.entries({ '': { id: 5, isDefault }, ...subvolumes });
   const folders = Object.fromEntries(Object.keys(subvolumes).map((path) => [`/${path}`, null]));
   let cached: readonly Subvolume[] | undefined;
   return fakeFilesystem(

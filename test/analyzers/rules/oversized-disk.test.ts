@@ -5,7 +5,15 @@ import { disk, MiB } from './disk.ts';
 import { suggestions } from './support.ts';
 
 const filesystem = (used: number | null): InspectedFilesystem =>
-  ({ index: 0, section: 0, mountPoint: '/', used, usage: 'filesystem' }) as unknown as InspectedFilesystem;
+  ({
+    index: 0,
+    section: 0,
+    mountPoint: '/',
+    mounts: [{ entry: 0, mountPoint: '/' }],
+    subvolumes: [],
+    used,
+    usage: 'filesystem',
+  }) as unknown as InspectedFilesystem;
 
 it('finds a disk many times its content, and counts no byte of it', async () => {
   const inspection = {

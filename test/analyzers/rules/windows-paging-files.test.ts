@@ -5,7 +5,16 @@ import { blocks, suggestions } from './support.ts';
 
 const volume = (type: string) => ({
   inspection: {
-    filesystems: [{ index: 0, section: 0, mountPoint: null, type } as unknown as InspectedFilesystem],
+    filesystems: [
+      {
+        index: 0,
+        section: 0,
+        mountPoint: null,
+        mounts: [],
+        subvolumes: [],
+        type,
+      } as unknown as InspectedFilesystem,
+    ],
   },
 });
 const tree = { '/pagefile.sys': 800_000_000, '/HIBERFIL.SYS': 400_000_000, '/Windows/pagefile.sys': 100_000 };

@@ -13,6 +13,8 @@ const inspection = {
       index: 0,
       section: 0,
       mountPoint: '/',
+      mounts: [{ entry: 0, mountPoint: '/' }],
+      subvolumes: [],
       used: 40 * MiB,
       usage: 'filesystem',
       size: 100 * MiB,
