@@ -102,8 +102,10 @@ interface Candidate {
 /** Everything that the rules find, resolved and in order; see the head of this module. */
 export async function suggest(run: RuleRun, rules: readonly RemovalRule[]): Promise<Resolved[]> {
   const candidates: Candidate[] = [];
-  for (const rule of rules) {
-    for (const finding of await rule.evaluate(inputFor(run, rule))) {
+  // Together, so that what one waits for is another's time.
+  const findings = await Promise.all(rules.map(async (rule) => rule.evaluate(inputFor(run, rule))));
+  for (const [index, rule] of rules.entries()) {
+    for (const finding of findings[index]!) {
       const safety = (run.options.levels[rule.id] as Safety | undefined) ?? finding.safety ?? rule.safety;
       candidates.push({ rule, finding, safety, position: candidates.length });
     }

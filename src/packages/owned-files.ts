@@ -54,30 +54,35 @@ export class OwnedFiles {
     return entry;
   }
 
-  add(entry: number): void {
-    if (entry < 0) return;
+  /** True when the entry is a folder that can be entered under its own name: no link to one. */
+  isFolder(entry: number): boolean {
+    return entry >= 0 && this.root.isDirectory?.(entry) === true;
+  }
+
+  add(entry: number): number {
+    if (entry < 0) return -1;
     if (this.count === this.found.length) {
       const next = new Uint32Array(this.count * 2);
       next.set(this.found);
       this.found = next;
     }
     this.found[this.count++] = entry;
+    return entry;
   }
 
   /**
    * Adds the file `name` of a directory, when it is there.
+   * @param path tells the directory's path, to a tree that knows nothing else
    * @param directory what `directory(path)` returned
+   * @returns the file's entry, or -1
    */
-  addFile(path: string, directory: number, name: Uint8Array | string): void {
-    if (directory < 0) return;
-    if (name.length === 0) {
-      this.add(directory);
-    } else if (this.root.child !== undefined) {
-      this.add(this.root.child(directory, name));
-    } else {
-      const text = typeof name === 'string' ? name : decoder.decode(name);
-      this.add(this.root.lookup(path.endsWith('/') ? path + text : `${path}/${text}`, false));
-    }
+  addFile(path: () => string, directory: number, name: Uint8Array | string): number {
+    if (directory < 0) return -1;
+    if (name.length === 0) return this.add(directory);
+    if (this.root.child !== undefined) return this.add(this.root.child(directory, name));
+    const text = typeof name === 'string' ? name : decoder.decode(name);
+    const folder = path();
+    return this.add(this.root.lookup(folder.endsWith('/') ? folder + text : `${folder}/${text}`, false));
   }
 
   /** Adds the file or directory at an absolute path; a link at its end is itself meant. */
@@ -86,7 +91,7 @@ export class OwnedFiles {
     const cut = plain.lastIndexOf('/');
     if (cut < 0) return;
     const folder = cut === 0 ? '/' : plain.slice(0, cut);
-    this.addFile(folder, this.directory(folder), plain.slice(cut + 1));
+    this.addFile(() => folder, this.directory(folder), plain.slice(cut + 1));
   }
 
   /** True when there is a directory, and not a link to one, at the path. */

@@ -35,8 +35,9 @@ export const unstrippedPrograms: RemovalRule = {
     const { table } = inspection;
     const entries: number[] = [];
     const freed: number[] = [];
+    const least = number('larger');
     for (let entry = 0; entry < table.count; entry++) {
-      if (table.type[entry] !== FILE_TYPE.file || table.size[entry]! < number('larger')) continue;
+      if (table.type[entry] !== FILE_TYPE.file || table.size[entry]! < least) continue;
       if (!table.isCounted(entry) || files.ownerOf(entry) >= 0) continue;
       // The kernel's own, and what a tool checks by its sum.
       if (

@@ -94,7 +94,7 @@ function parseInstalled(
         owned.addPath(folder);
         fields.set(key, '');
       } else if (key === 'R') {
-        owned.addFile(folder, folderEntry, value);
+        owned.addFile(() => folder, folderEntry, value);
       } else if (key !== 'Z' && key !== 'a' && key !== 'M') {
         fields.set(key, value);
       }

@@ -19,7 +19,7 @@ import { corrupt } from '../../core/errors.ts';
 import { MAX_PACKAGES } from '../../core/limits.ts';
 import { comparePackages, OwnedFiles } from '../owned-files.ts';
 import { type Diversions, readDiversions } from './diversions.ts';
-import { addList, type FileList, readLists } from './lists.ts';
+import { type FileList, ListReader, readLists } from './lists.ts';
 import { parseFlat, parseRelations } from './relations.ts';
 
 const ADMIN = '/var/lib/dpkg';
@@ -59,10 +59,11 @@ export const dpkgPackages: PackageDatabase = {
     const lists = await readLists(root, paragraphs.map(ownerOf), [`${ADMIN}/info`, STATUS_FOLDER]);
     const diversions: Diversions = readDiversions(await root.read(`${ADMIN}/diversions`));
     const files = new OwnedFiles(root);
+    const reader = new ListReader(files, diversions);
     const packages = paragraphs.map((fields, index) => {
       context.signal.throwIfAborted();
       const list = lists[index];
-      if (list !== undefined) addList(list, fields.get('package')!, files, diversions);
+      if (list !== undefined) reader.add(list, fields.get('package')!);
       return toPackage(fields, automatic, files.take());
     });
     reportMissingLists(paragraphs, lists, context);

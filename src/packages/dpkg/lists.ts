@@ -62,51 +62,79 @@ const DOT = 46;
 const MD5_CHARS = 32;
 const decoder = new TextDecoder();
 
-/** The folder of the line before. */
-class Folder {
-  /** As in the list; the root is empty. */
-  private bytes: Uint8Array = new Uint8Array(0);
-  path = '';
-  entry = -1;
-  diverted: ReadonlyMap<string, Diversion> | undefined;
+/** Takes the paths of lists to the entries of what is on the disk. */
+export class ListReader {
+  private readonly files: OwnedFiles;
+  private readonly diversions: Diversions;
+  /** Folders with diversions, as entries: for all others, nobody needs to know their path. */
+  private readonly diverted: ReadonlySet<number>;
+  /** The folder of the line before, as in the list; the root is empty. */
+  private folderBytes: Uint8Array | undefined;
+  private folder = -1;
+  private diversionsHere: ReadonlyMap<string, Diversion> | undefined;
+  /** Of the folder; lists of checksums leave the slash in front out. */
+  private readonly path = (): string => {
+    const path = decoder.decode(this.folderBytes);
+    return path.startsWith('/') ? path : `/${path}`;
+  };
 
-  /** Do the bytes at [start, end) name this folder? */
-  is(list: Uint8Array, start: number, end: number): boolean {
-    if (this.path === '' || end - start !== this.bytes.length) return false;
-    // From the back: siblings differ in their last characters.
-    for (let i = end - start - 1; i >= 0; i--) if (list[start + i] !== this.bytes[i]) return false;
-    return true;
+  constructor(files: OwnedFiles, diversions: Diversions) {
+    this.files = files;
+    this.diversions = diversions;
+    this.diverted = new Set(Array.from(diversions.keys(), (path) => files.directory(path)));
   }
 
-  set(list: Uint8Array, start: number, end: number, files: OwnedFiles, diversions: Diversions): void {
-    this.bytes = list.subarray(start, end);
-    const path = decoder.decode(this.bytes);
-    this.path = path === '' ? '/' : path.startsWith('/') ? path : `/${path}`;
-    this.entry = files.directory(this.path);
-    this.diverted = diversions.get(this.path);
+  /** Adds every path of the list that is on the disk to `files`; a diverted one where it went. */
+  add(list: FileList, owner: string): void {
+    const { bytes } = list;
+    this.folderBytes = undefined;
+    let lineStart = 0;
+    let lineEnd = 0;
+    let lineEntry = -1;
+    for (let at = 0, end = 0; at < bytes.length; at = end + 1) {
+      end = bytes.indexOf(LF, at);
+      if (end < 0) end = bytes.length;
+      let start = at;
+      if (list.kind === 'md5sums') {
+        start = at + MD5_CHARS + 2;
+        if (start >= end || bytes[start - 1] !== SPACE || bytes[start - 2] !== SPACE) continue;
+      } else if (bytes[at] !== SLASH) continue;
+      let slash = end - 1;
+      while (slash >= start && bytes[slash] !== SLASH) slash--;
+      const isRoot = end - slash === 2 && bytes[slash + 1] === DOT;
+      const folderEnd = Math.max(slash, start);
+      if (!sameBytes(bytes, start, folderEnd, this.folderBytes)) {
+        const name = bytes.subarray(start, folderEnd);
+        // A folder's own line comes right before what is in it.
+        const isLine = this.files.isFolder(lineEntry) && sameBytes(bytes, lineStart, lineEnd, name);
+        this.enter(name, isLine ? lineEntry : -1);
+      }
+      lineStart = start;
+      lineEnd = end;
+      lineEntry = this.addName(isRoot ? bytes.subarray(0, 0) : bytes.subarray(slash + 1, end), owner);
+    }
+  }
+
+  private enter(name: Uint8Array, entry: number): void {
+    this.folderBytes = name;
+    this.folder = entry >= 0 ? entry : this.files.directory(this.path());
+    this.diversionsHere = this.diverted.has(this.folder) ? this.diversions.get(this.path()) : undefined;
+  }
+
+  /** @returns the entry, or -1 */
+  private addName(name: Uint8Array, owner: string): number {
+    const diversion = this.diversionsHere?.get(decoder.decode(name));
+    if (diversion === undefined || diversion.by === owner) {
+      return this.files.addFile(this.path, this.folder, name);
+    }
+    this.files.addPath(diversion.to);
+    return -1;
   }
 }
 
-/** Adds every path of the list that is on the disk; a diverted one where it went. */
-export function addList(list: FileList, owner: string, files: OwnedFiles, diversions: Diversions): void {
-  const { bytes } = list;
-  const folder = new Folder();
-  for (let at = 0, end = 0; at < bytes.length; at = end + 1) {
-    end = bytes.indexOf(LF, at);
-    if (end < 0) end = bytes.length;
-    let start = at;
-    if (list.kind === 'md5sums') {
-      start = at + MD5_CHARS + 2;
-      if (start >= end || bytes[start - 1] !== SPACE || bytes[start - 2] !== SPACE) continue;
-    } else if (bytes[at] !== SLASH) continue;
-    let slash = end - 1;
-    while (slash >= start && bytes[slash] !== SLASH) slash--;
-    const isRoot = end - slash === 2 && bytes[slash + 1] === DOT;
-    const folderEnd = Math.max(slash, start);
-    if (!folder.is(bytes, start, folderEnd)) folder.set(bytes, start, folderEnd, files, diversions);
-    const name = isRoot ? bytes.subarray(0, 0) : bytes.subarray(slash + 1, end);
-    const diversion = folder.diverted?.get(decoder.decode(name));
-    if (diversion !== undefined && diversion.by !== owner) files.addPath(diversion.to);
-    else files.addFile(folder.path, folder.entry, name);
-  }
+/** Do the bytes at [start, end) equal the others? From the back: siblings differ in their last characters. */
+function sameBytes(bytes: Uint8Array, start: number, end: number, others: Uint8Array | undefined): boolean {
+  if (others === undefined || end - start !== others.length) return false;
+  for (let i = end - start - 1; i >= 0; i--) if (bytes[start + i] !== others[i]) return false;
+  return true;
 }

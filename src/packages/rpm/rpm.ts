@@ -251,7 +251,7 @@ class HeaderReader {
       const state = states[i] ?? RPMFILE_STATE.normal;
       if (state !== RPMFILE_STATE.normal && state !== RPMFILE_STATE.netShared) return;
       const entry = entries[index]!;
-      if (entry >= 0) this.owned.addFile(folders[index]!, entry, bytes.subarray(start, end));
+      if (entry >= 0) this.owned.addFile(() => folders[index]!, entry, bytes.subarray(start, end));
     });
   }
 
