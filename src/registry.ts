@@ -12,6 +12,7 @@ import { erofsDriver } from './disk/filesystems/erofs/erofs.ts';
 import { extDriver } from './disk/filesystems/ext/ext.ts';
 import { fatDriver } from './disk/filesystems/fat/fat.ts';
 import { isoDriver } from './disk/filesystems/iso9660/iso9660.ts';
+import { ntfsBackupDriver, ntfsDriver } from './disk/filesystems/ntfs/ntfs.ts';
 import { recognisedDrivers } from './disk/filesystems/recognised/recognised.ts';
 import { squashfsDriver } from './disk/filesystems/squashfs/squashfs.ts';
 import { xfsDriver } from './disk/filesystems/xfs/xfs.ts';
@@ -40,7 +41,16 @@ const BUILT_IN: Contribution = {
   apiVersion: 1,
   formats: [qcow2Format, vmdkFormat, vdiFormat, vhdFormat, vhdxFormat, ovfFormat, tarFormat, cpioFormat],
   volumeSystems: [gptVolumes, mbrVolumes, mdVolumes, lvm2Volumes],
-  filesystems: [extDriver, xfsDriver, btrfsDriver, squashfsDriver, erofsDriver, isoDriver, fatDriver],
+  filesystems: [
+    extDriver,
+    xfsDriver,
+    btrfsDriver,
+    squashfsDriver,
+    erofsDriver,
+    isoDriver,
+    ntfsDriver,
+    fatDriver,
+  ],
   packageDatabases: [dpkgPackages, rpmPackages, apkPackages, pacmanPackages, snapPackages, flatpakPackages],
 };
 /**
@@ -50,7 +60,7 @@ const BUILT_IN: Contribution = {
 const LAST: Contribution = {
   apiVersion: 1,
   formats: [recognisedFormats, rawFormat],
-  filesystems: recognisedDrivers,
+  filesystems: [...recognisedDrivers, ntfsBackupDriver],
   packageDatabases: [pythonPackages, npmPackages, gemPackages],
 };
 

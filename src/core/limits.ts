@@ -251,6 +251,24 @@ export const MAX_EROFS_DIRECTORY_BYTES = 512 * MiB;
 /** EROFS: the map of one file, held whole: 8 bytes a block at most, a file of 128 GiB. */
 export const MAX_EROFS_INDEX_BYTES = 256 * MiB;
 
+/** NTFS: file records of one volume; the bitmap of those in use is held whole, 32 MiB. Windows Server has a million. */
+export const MAX_NTFS_RECORDS = 256 * 1024 * 1024;
+
+/** NTFS: one file's attribute list: 256 KiB in Windows' own implementation. */
+export const MAX_NTFS_LIST_BYTES = 256 * KiB;
+
+/** NTFS: damaged file records after which a scan gives up: a table of nothing else is none. */
+export const MAX_NTFS_DAMAGED_RECORDS = 1024 * 1024;
+
+/** NTFS: stretches of unused clusters, 16 bytes each: a terabyte of which every other 64 KiB are in use. */
+export const MAX_NTFS_UNUSED_EXTENTS = 8 * 1024 * 1024;
+
+/** NTFS: index of the root directory that is looked through for hiberfil.sys; real ones are a few blocks. */
+export const MAX_NTFS_ROOT_INDEX_BYTES = 16 * MiB;
+
+/** NTFS: a reparse point's data: 16 KiB by its specification. */
+export const MAX_REPARSE_BYTES = 16 * KiB;
+
 /** A zstd window that is decoded without being asked for: as `zstd -d`, 128 MiB. */
 export const DEFAULT_ZSTD_WINDOW_LOG = 27;
 

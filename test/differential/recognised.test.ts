@@ -6,6 +6,7 @@ import { btrfsDriver } from '../../src/disk/filesystems/btrfs/btrfs.ts';
 import { erofsDriver } from '../../src/disk/filesystems/erofs/erofs.ts';
 import { fatDriver } from '../../src/disk/filesystems/fat/fat.ts';
 import { isoDriver } from '../../src/disk/filesystems/iso9660/iso9660.ts';
+import { ntfsDriver } from '../../src/disk/filesystems/ntfs/ntfs.ts';
 import { recognisedDrivers } from '../../src/disk/filesystems/recognised/recognised.ts';
 import { squashfsDriver } from '../../src/disk/filesystems/squashfs/squashfs.ts';
 import { xfsDriver } from '../../src/disk/filesystems/xfs/xfs.ts';
@@ -36,6 +37,7 @@ async function sameAsBlkid(path: string): Promise<void> {
     isoDriver,
     squashfsDriver,
     erofsDriver,
+    ntfsDriver,
     xfsDriver,
   ].flatMap((driver) => driver.probe(input) ?? []);
   const tag = async (name: string): Promise<string | null> =>

@@ -1,42 +1,5 @@
 /** Filesystems of Windows, Apple and optical discs. */
-import { recogniser, Window } from './window.ts';
-
-/** NTFS: the label is an attribute of the fourth file record, when that lies near enough. */
-const ntfs = recogniser('ntfs', 'filesystem', (at) => {
-  if (!at.is(3, 'NTFS    ')) return undefined;
-  const sector = at.u16(11);
-  if (sector < 256 || sector > 4096 || (sector & (sector - 1)) !== 0) return undefined;
-  const serial = at.u64(72).toString(16).toUpperCase().padStart(16, '0');
-  return { label: ntfsLabel(at, sector), uuid: serial };
-});
-
-function ntfsLabel(at: Window, sector: number): string | null {
-  const perCluster = at.u8(13);
-  const cluster = sector * (perCluster > 128 ? 2 ** (256 - perCluster) : perCluster);
-  const encoded = at.u8(64);
-  const recordSize = encoded > 128 ? 2 ** (256 - encoded) : encoded * cluster;
-  if (recordSize < 256 || recordSize > 65536) return null;
-  const start = Number(at.u64(48)) * cluster + 3 * recordSize;
-  const stored = at.bytes(start, recordSize);
-  if (stored === undefined || !at.is(start, 'FILE')) return null;
-  // The last two bytes of each 512 stand in the update sequence array, a check value in their place.
-  const bytes = new Uint8Array(stored);
-  const sequence = at.u16(start + 4);
-  for (let i = 1; i < at.u16(start + 6) && i * 512 <= recordSize; i++) {
-    const from = sequence + 2 * i;
-    if (from + 2 <= recordSize) bytes.set(stored.subarray(from, from + 2), i * 512 - 2);
-  }
-  const record = new Window({ head: bytes, tail: bytes.subarray(0, 0), size: recordSize });
-  for (let attribute = record.u16(20), i = 0; i < 64; i++) {
-    const type = record.u32(attribute);
-    const length = record.u32(attribute + 4);
-    if (type === 0xffffffff || length < 24) return null;
-    if (type === 0x60 && record.u8(attribute + 8) === 0)
-      return record.utf16(attribute + record.u16(attribute + 20), record.u32(attribute + 16));
-    attribute += length;
-  }
-  return null;
-}
+import { recogniser, type Window } from './window.ts';
 
 /** exFAT file system specification, 3.1 and 7.3. */
 const exfat = recogniser('exfat', 'filesystem', (at) => {
@@ -141,4 +104,4 @@ const udf = recogniser('udf', 'filesystem', (at) => {
   return at.is(DESCRIPTORS + 1, 'CD001') ? { description: 'UDF with an ISO 9660 bridge' } : {};
 });
 
-export const foreignRecognisers = [ntfs, exfat, refs, hfs, apfs, udf];
+export const foreignRecognisers = [exfat, refs, hfs, apfs, udf];

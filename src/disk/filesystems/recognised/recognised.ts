@@ -5,7 +5,7 @@
  * A recogniser is a magic number and a few offsets; none has `open`. When a driver that reads one of these
  * arrives, its recogniser goes. Magic numbers of two bytes are believed only with a checksum or sums that fit.
  *
- * Out of reach: VMFS (its magic is at 1 and 2 MiB), UDF's label, NTFS's and exFAT's label when their tables lie
+ * Out of reach: VMFS (its magic is at 1 and 2 MiB), UDF's label, and exFAT's when its root directory lies
  * far inside.
  */
 import type { FilesystemDriver } from '../../../core/contracts/filesystem.ts';
