@@ -26,6 +26,7 @@ import type { ByteRange } from '../core/extents.ts';
 import { HTTP_CACHE_BYTES, MAX_HTTP_ATTEMPTS, MAX_HTTP_REDIRECTS, MAX_HTTP_WAIT_MS } from '../core/limits.ts';
 import { escapeName } from '../core/text.ts';
 import { assertInside, type FileSource, wholeAs } from './file.ts';
+import { canUseProxies, type Environment, proxyFor, type WebProxy } from './proxy.ts';
 import { isAddress } from './remote.ts';
 
 export interface HttpOptions {
@@ -38,8 +39,8 @@ export interface HttpOptions {
   readonly timeoutMs?: number;
   /** The first pause before another try; each further one is twice as long. Milliseconds. */
   readonly pauseMs?: number;
-  /** HTTP_PROXY, HTTPS_PROXY and NO_PROXY; heeded where Node does (24.5, 22.21). */
-  readonly proxies?: Readonly<Record<string, string | undefined>>;
+  /** The environment that names proxies (see proxy.ts); none unless told. */
+  readonly proxies?: Environment;
 }
 
 export interface HttpSource extends FileSource {
@@ -167,7 +168,8 @@ class Client {
   /** As the user named it. */
   private readonly origin: URL;
   private readonly options: HttpOptions;
-  private readonly agents: { readonly 'http:': HttpAgent; readonly 'https:': HttpsAgent };
+  /** By scheme and proxy: redirects may lead from one to the other. */
+  private readonly agents = new Map<string, HttpAgent>();
   /** Where the origin last led to. */
   private location: URL;
   requests = 0;
@@ -176,13 +178,31 @@ class Client {
     this.origin = url;
     this.location = url;
     this.options = options;
-    const agent = {
+  }
+
+  /** @throws ImgoptError `unsupported` when a proxy is to be used and this Node cannot */
+  private agentFor({ protocol }: URL, proxy: WebProxy | undefined): HttpAgent {
+    const key = `${protocol}${proxy?.address ?? ''}`;
+    const known = this.agents.get(key);
+    if (known !== undefined) return known;
+    if (proxy !== undefined && !canUseProxies()) {
+      throw unsupported(
+        'HTTP_PROXY',
+        `is behind the proxy ${proxy.shown}, which Node ${process.version} cannot use`,
+        {
+          advice: 'use Node 24.5 (22.21) or later, or fetch the file first',
+        },
+      );
+    }
+    const options = {
       keepAlive: true,
       maxSockets: MAX_CONNECTIONS,
       scheduling: 'lifo' as const,
-      ...(options.proxies === undefined ? {} : { proxyEnv: options.proxies }),
+      ...(proxy === undefined ? {} : { proxyEnv: { http_proxy: proxy.address, https_proxy: proxy.address } }),
     };
-    this.agents = { 'http:': new HttpAgent(agent), 'https:': new HttpsAgent(agent) };
+    const agent = protocol === 'https:' ? new HttpsAgent(options) : new HttpAgent(options);
+    this.agents.set(key, agent);
+    return agent;
   }
 
   /** The answer, behind redirects; its body has not been read. @param range both ends included, as in the header */
@@ -232,8 +252,9 @@ class Client {
     const { signal, timeoutMs = TIMEOUT_MS } = this.options;
     signal?.throwIfAborted();
     this.requests++;
+    const proxy = proxyFor(url, this.options.proxies ?? {});
     const options: RequestOptions = {
-      agent: this.agents[url.protocol as 'http:' | 'https:'],
+      agent: this.agentFor(url, proxy),
       headers: {
         'user-agent': 'imgopt',
         accept: '*/*',
@@ -252,14 +273,13 @@ class Client {
       request.setTimeout(timeoutMs, () =>
         request.destroy(new HttpFailure('HTTP_TIMEOUT', SILENT, { isPassing: true })),
       );
-      request.on('error', reject);
+      request.on('error', (error) => reject(proxy === undefined ? error : proxyFailure(error, proxy)));
       request.end();
     });
   }
 
   close(): void {
-    this.agents['http:'].destroy();
-    this.agents['https:'].destroy();
+    for (const agent of this.agents.values()) agent.destroy();
   }
 }
 
@@ -274,7 +294,8 @@ function statusFailure(answer: IncomingMessage): HttpFailure | ImgoptError {
   const text = `the server answers ${status}`;
   if (status === 404 || status === 410)
     return unreadable('NOT_FOUND', `no such file: ${text}`, { advice: 'check the address' });
-  if (status === 401 || status === 407)
+  if (status === 407) return proxyRefusal('the proxy', status);
+  if (status === 401)
     return new HttpFailure('HTTP_UNAUTHORIZED', `${text}: it wants to know who asks`, {
       advice: "give --header 'Authorization: …', IMGOPT_HTTP_TOKEN or an entry in ~/.netrc",
     });
@@ -286,6 +307,31 @@ function statusFailure(answer: IncomingMessage): HttpFailure | ImgoptError {
   return new HttpFailure('HTTP_STATUS', text, {
     isPassing: PASSING_STATUS.has(status),
     waitMs: Number.isFinite(after) ? Math.min(after * 1000, MAX_HTTP_WAIT_MS) : 0,
+  });
+}
+
+function proxyRefusal(proxy: string, status: number): HttpFailure {
+  return new HttpFailure('HTTP_PROXY_UNAUTHORIZED', `${proxy} answers ${status}: it wants to know who asks`, {
+    advice: 'put user and password into its address: http://user:password@host:port',
+  });
+}
+
+/** What went wrong on the way to a proxy, or in it. Node's words are not used: they may hold its address. */
+function proxyFailure(error: Error, { shown }: WebProxy): Error {
+  const { code, syscall, statusCode } = error as NodeJS.ErrnoException & { statusCode?: number };
+  const name = `the proxy ${shown}`;
+  if (code === 'ERR_PROXY_TUNNEL') {
+    if (statusCode === 407 || statusCode === 401) return proxyRefusal(name, statusCode);
+    const what = statusCode === undefined ? 'breaks off' : `answers ${statusCode} to CONNECT`;
+    return new HttpFailure('HTTP_PROXY_TUNNEL', `${name} ${what}`, {
+      isPassing: statusCode === undefined || PASSING_STATUS.has(statusCode),
+      advice: 'ask whoever runs it, or name the host in no_proxy',
+    });
+  }
+  if (syscall !== 'connect' && syscall !== 'getaddrinfo') return error;
+  return new HttpFailure('HTTP_PROXY_UNREACHABLE', `${name} cannot be reached (${code})`, {
+    isPassing: code !== 'ENOTFOUND',
+    advice: 'check http_proxy, https_proxy and all_proxy',
   });
 }
 
