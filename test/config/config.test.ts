@@ -11,6 +11,8 @@ import { MAX_CONFIG_BYTES } from '../../src/core/limits.ts';
 import { temporaryFolder } from '../support/temp.ts';
 
 const folder = temporaryFolder();
+/** What only a hang takes, on however busy a machine. */
+const HANG_MS = 60_000;
 
 /** The line that a user would see, without its advice's punctuation. */
 function refusal(text: string): string {
@@ -197,14 +199,14 @@ describe('hostile text', () => {
     ['comments', '#\n'.repeat(125_000)],
     ['commas', `a: [${','.repeat(250_000)}]`],
     ['colons', ':'.repeat(260_000)],
-  ])('as much as may be of %s takes seconds at most', { timeout: 20_000 }, (_name, text) => {
+  ])('as much as may be of %s takes seconds at most', { timeout: HANG_MS + 10_000 }, (_name, text) => {
     const start = performance.now();
     try {
       parseConfig(text, 'imgopt.yml');
     } catch (error) {
       expect(error).toBeInstanceOf(ImgoptError);
     }
-    expect(performance.now() - start).toBeLessThan(60_000);
+    expect(performance.now() - start).toBeLessThan(HANG_MS);
   });
 
   test('a file of 100 MB is refused before it is parsed', async () => {
