@@ -54,8 +54,9 @@ const BUILT_IN: Contribution = {
   packageDatabases: [dpkgPackages, rpmPackages, apkPackages, pacmanPackages, snapPackages, flatpakPackages],
 };
 /**
- * Asked last: raw accepts anything, recognisers must not hide a plugin that really reads, and what a system's
- * packages installed is theirs before it is a language's.
+ * Asked last: raw accepts anything, recognisers must not hide a plugin that really reads, what a system's packages
+ * installed is theirs before it is a language's, and a copy of NTFS' boot sector may be left over from what was there
+ * before.
  */
 const LAST: Contribution = {
   apiVersion: 1,

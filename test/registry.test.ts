@@ -31,8 +31,10 @@ describe('the registry', () => {
     expect(names).toContain('vmdk');
     expect(volumeSystems.map(({ name }) => name).slice(0, 2)).toEqual(['gpt', 'mbr']);
     expect(packageDatabases.map(({ manager }) => manager)).toContain('dpkg');
+    // A copy of a boot sector may be left over from what was there before: whoever knows better comes first.
+    expect(filesystems.at(-1)!.name).toBe('ntfs-backup');
     // Recognisers must not hide a driver that reads.
-    const reads = filesystems.map((one) => one.open !== undefined);
+    const reads = filesystems.slice(0, -1).map((one) => one.open !== undefined);
     expect(reads.lastIndexOf(true)).toBeLessThan(reads.indexOf(false));
   });
 
