@@ -14,11 +14,15 @@ import { ExtentSet } from '../../../core/extents.ts';
 import type { RunList } from '../../../sources/runs.ts';
 import { layoutExtents } from './groups.ts';
 import { attributeBlockOf } from './inodes.ts';
-import { INODE, INODE_FLAG } from './layout.ts';
+import { EXT2_NDIR_BLOCKS, INO, INODE, INODE_FLAG } from './layout.ts';
 import { BlockMapper } from './mapping.ts';
 import type { ScanFindings } from './scan.ts';
-import { systemInodes } from './superblock.ts';
+import { type Geometry, systemInodes } from './superblock.ts';
 import { readInodes, type Volume } from './volume.ts';
+
+/** Pointers in i_block: direct ones, then a single, a double and a triple indirect one. */
+const EXT2_N_BLOCKS = EXT2_NDIR_BLOCKS + 3;
+const DOUBLE_INDIRECT = EXT2_NDIR_BLOCKS + 1;
 
 export async function metadataExtents(volume: Volume, findings: ScanFindings): Promise<ExtentSet> {
   const { source, context, geometry, groups } = volume;
@@ -30,6 +34,8 @@ export async function metadataExtents(volume: Volume, findings: ScanFindings): P
   };
   const mapper = new BlockMapper(source, geometry, context, failed);
   const attributes = new Set<number>();
+  /** Of the resize inode: the block that names the reserved group descriptor blocks. */
+  let resizeBlock = 0;
   const ownerOf = new Map(inodes.map((inode, owner) => [inode, owner]));
   await readInodes(
     volume,
@@ -40,6 +46,10 @@ export async function metadataExtents(volume: Volume, findings: ScanFindings): P
       const block = attributeBlockOf(geometry, view, at);
       if (block !== 0) attributes.add(block);
       const isExtents = (flags & INODE_FLAG.extents) !== 0;
+      if (number === INO.resize && !isExtents) {
+        resizeBlock = reservedDescriptorsBlock(geometry, view, at + INODE.i_block);
+        if (resizeBlock !== 0) return;
+      }
       const generation = view.getUint32(at + INODE.i_generation, true);
       mapper.add(
         { owner: ownerOf.get(number)!, inode: number, generation, isExtents },
@@ -59,6 +69,7 @@ export async function metadataExtents(volume: Volume, findings: ScanFindings): P
     else ofFiles.add(block);
   }
   const ranges: { start: number; end: number }[] = [];
+  if (resizeBlock !== 0) ranges.push({ start: resizeBlock * blockSize, end: (resizeBlock + 1) * blockSize });
   for (const block of attributes) {
     if (!ofFiles.has(block) && block < blocks)
       ranges.push({ start: block * blockSize, end: (block + 1) * blockSize });
@@ -76,4 +87,17 @@ export async function metadataExtents(volume: Volume, findings: ScanFindings): P
     .alignOutward(blockSize * geometry.clusterBlocks)
     .clip(0, blocks * blockSize)
     .union(layoutExtents(geometry, groups));
+}
+
+/**
+ * The resize inode maps the blocks that are reserved for group descriptors, through one double indirect block: that
+ * block's number, or 0 when the inode maps anything else. What it maps belongs to the layout, so its thousand
+ * indirect blocks, most of what a scan would read in small pieces, need not be read.
+ */
+function reservedDescriptorsBlock(geometry: Geometry, view: DataView, iBlock: number): number {
+  const pointer = (index: number): number => view.getUint32(iBlock + 4 * index, true);
+  for (let i = 0; i < EXT2_N_BLOCKS; i++) if (i !== DOUBLE_INDIRECT && pointer(i) !== 0) return 0;
+  const block = pointer(DOUBLE_INDIRECT);
+  const isInside = block > geometry.firstDataBlock && block < geometry.blocks;
+  return geometry.reservedDescriptorBlocks > 0 && isInside ? block : 0;
 }
