@@ -16,7 +16,9 @@ import { ntfsBackupDriver, ntfsDriver } from './disk/filesystems/ntfs/ntfs.ts';
 import { recognisedDrivers } from './disk/filesystems/recognised/recognised.ts';
 import { squashfsDriver } from './disk/filesystems/squashfs/squashfs.ts';
 import { xfsDriver } from './disk/filesystems/xfs/xfs.ts';
+import { parallelsFormat } from './disk/formats/parallels/parallels.ts';
 import { qcow2Format } from './disk/formats/qcow2/qcow2.ts';
+import { qedFormat } from './disk/formats/qed/qed.ts';
 import { rawFormat } from './disk/formats/raw/raw.ts';
 import { recognisedFormats } from './disk/formats/recognised/recognised.ts';
 import { vdiFormat } from './disk/formats/vdi/vdi.ts';
@@ -39,7 +41,18 @@ import { snapPackages } from './packages/snap/snap.ts';
 
 const BUILT_IN: Contribution = {
   apiVersion: 1,
-  formats: [qcow2Format, vmdkFormat, vdiFormat, vhdFormat, vhdxFormat, ovfFormat, tarFormat, cpioFormat],
+  formats: [
+    qcow2Format,
+    vmdkFormat,
+    vdiFormat,
+    vhdFormat,
+    vhdxFormat,
+    qedFormat,
+    parallelsFormat,
+    ovfFormat,
+    tarFormat,
+    cpioFormat,
+  ],
   volumeSystems: [gptVolumes, mbrVolumes, mdVolumes, lvm2Volumes],
   filesystems: [
     extDriver,

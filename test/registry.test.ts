@@ -40,11 +40,11 @@ describe('the registry', () => {
 
   it('is frozen, and the same whatever order plugins come in', () => {
     const a = plugin('a', { formats: [format('nvdx')] });
-    const b = plugin('b', { formats: [format('qed')] });
+    const b = plugin('b', { formats: [format('qwed')] });
     const names = (plugins: Parameters<typeof createRegistry>[0]) =>
       createRegistry(plugins).formats.map(({ name }) => name);
     expect(names([a, b])).toEqual(names([b, a]));
-    expect(names([a, b]).slice(-4)).toEqual(['nvdx', 'qed', 'recognised', 'raw']);
+    expect(names([a, b]).slice(-4)).toEqual(['nvdx', 'qwed', 'recognised', 'raw']);
     const registry = createRegistry([a]);
     expect(Object.isFrozen(registry)).toBe(true);
     expect(Object.isFrozen(registry.formats)).toBe(true);

@@ -10,9 +10,10 @@
  * data, and only `stat`'s block count says how much the host really allocates.
  */
 import { read as readCallback, readSync } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { access, type FileHandle, open } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { BlockExtent, BlockSource } from '../core/contracts/source.ts';
-import { corrupt, ImgoptError, system, unreadable } from '../core/errors.ts';
+import { corrupt, ImgoptError, system, unreadable, unsupported } from '../core/errors.ts';
 import type { ByteRange } from '../core/extents.ts';
 import { hex } from '../core/text.ts';
 
@@ -48,12 +49,7 @@ export async function openFileSource(path: string): Promise<FileSource> {
   }
   try {
     const stat = await handle.stat();
-    if (stat.isDirectory()) {
-      throw unreadable('IS_A_DIRECTORY', 'is a directory, not an image', {
-        where: [path],
-        advice: 'name the image file inside it',
-      });
-    }
+    if (stat.isDirectory()) throw await folderError(path);
     let size = stat.size;
     if (stat.isBlockDevice()) size = await deviceSize(handle);
     else if (!stat.isFile()) {
@@ -154,6 +150,23 @@ export class FileReader {
       });
     });
   }
+}
+
+/** A folder that Parallels keeps a disk in is called by its name. */
+async function folderError(path: string): Promise<ImgoptError> {
+  const isParallels = await access(join(path, 'DiskDescriptor.xml')).then(
+    () => true,
+    () => false, // not there, or not to be seen: a folder all the same
+  );
+  return isParallels
+    ? unsupported('PARALLELS_BUNDLE', 'is a folder of a Parallels disk (.hdd), not an image', {
+        where: [path],
+        advice: 'name the .hds file inside it',
+      })
+    : unreadable('IS_A_DIRECTORY', 'is a directory, not an image', {
+        where: [path],
+        advice: 'name the image file inside it',
+      });
 }
 
 class HostFile extends FileReader implements FileSource {

@@ -360,8 +360,6 @@ describe('what is no image, with the real drivers', () => {
   });
 
   it.each([
-    ['QED', padded(0, 'QED\0')],
-    ['Parallels', padded(0, 'WithoutFreeSpace')],
     ['dmg', padded(-512, 'koly\0\0\0\x04')],
     ['xz', padded(0, '\xfd7zXZ\0')],
     ['bzip2', padded(0, 'BZh91AY&SY')],

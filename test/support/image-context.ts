@@ -13,11 +13,12 @@ import type {
   OpenedFile,
 } from '../../src/core/contracts/disk.ts';
 import type { BlockExtent, BlockSource } from '../../src/core/contracts/source.ts';
-import { corrupt, unsupported } from '../../src/core/errors.ts';
+import { corrupt, ImgoptError, unsupported } from '../../src/core/errors.ts';
 import { MAX_BACKING_DEPTH } from '../../src/core/limits.ts';
 import { openFileSource } from '../../src/sources/file.ts';
 import { memorySource } from '../../src/sources/memory.ts';
 import { readProbe } from '../../src/sources/read.ts';
+import { liveSectors, mutationsFor } from '../fuzz/mutate.ts';
 
 /** For formats that are no containers. */
 export const NO_MEMBERS: MemberAccess = {
@@ -111,6 +112,43 @@ export async function openImageSource(source: BlockSource, format: ImageFormat):
   const file = { path: '/nowhere/image', fileSize: source.size, allocated: source.size };
   const disk = await format.open(source, new TestImageContext(file, [format], log, []));
   return { disk, diagnostics: () => log.list() };
+}
+
+/** The code of the error with which it cannot be opened or, if `isRead`, mapped and read; `none` if it can. */
+export async function failureOf(bytes: Uint8Array, format: ImageFormat, isRead = false): Promise<string> {
+  try {
+    const { disk } = await openImageBytes(bytes, format);
+    if (isRead) await readAll(disk.source);
+    if (isRead) await readMap(disk.source);
+  } catch (error) {
+    if (error instanceof ImgoptError) return error.code;
+    throw error;
+  }
+  return 'none';
+}
+
+/**
+ * Mutates an image with fixed seeds: whatever comes out is a disk or one of our errors.
+ * @param isStructure which sectors may be damaged, by their offset: what is the guest's teaches nothing
+ */
+export async function answersDamage(
+  image: Buffer,
+  format: ImageFormat,
+  isStructure: (at: number) => boolean = (at) => at < 2048,
+): Promise<void> {
+  const sectors = liveSectors(image).filter(isStructure);
+  for (let seed = 1; seed <= 150; seed++) {
+    let bytes = Buffer.from(image);
+    for (const mutation of mutationsFor(image, sectors, seed)) {
+      if (mutation.kind === 'truncate') bytes = bytes.subarray(0, mutation.size);
+      else
+        bytes.set(
+          mutation.bytes.subarray(0, Math.max(0, bytes.length - mutation.at)),
+          Math.min(mutation.at, bytes.length),
+        );
+    }
+    await failureOf(bytes, format, seed % 5 === 0);
+  }
 }
 
 /** The whole of a source, read in pieces of `step` bytes. */

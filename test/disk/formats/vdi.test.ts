@@ -1,31 +1,17 @@
 /** VDI: fixtures of qemu-img, what is refused by name, hostile headers and maps, mutations. */
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { ImgoptError } from '../../../src/core/errors.ts';
 import { vdiFormat } from '../../../src/disk/formats/vdi/vdi.ts';
 import { vdiWriter } from '../../../src/disk/formats/vdi/writer.ts';
 import { memorySource } from '../../../src/sources/memory.ts';
 import { readProbe } from '../../../src/sources/read.ts';
-import { liveSectors, mutationsFor } from '../../fuzz/mutate.ts';
 import { fixtureBytes, fixtureExpected } from '../../support/fixtures.ts';
-import { openImageBytes, readAll, readMap } from '../../support/image-context.ts';
+import { answersDamage, failureOf, openImageBytes, readAll, readMap } from '../../support/image-context.ts';
 import { streamImage, stretchesSource } from '../../support/image-output.ts';
 
 const MiB = 1024 * 1024;
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 type Expected = Record<string, { size: number; sha256: string; map: [number, number, string][] }>;
-
-async function failure(bytes: Uint8Array, whole = false): Promise<string> {
-  try {
-    const { disk } = await openImageBytes(bytes, vdiFormat);
-    if (whole) await readAll(disk.source);
-    if (whole) await readMap(disk.source);
-  } catch (error) {
-    if (error instanceof ImgoptError) return error.code;
-    throw error;
-  }
-  return 'none';
-}
 
 const dynamic = fixtureBytes('vhd-vdi/dynamic.vdi');
 
@@ -86,7 +72,7 @@ describe('refusals', () => {
     ['VDI_TRUNCATED', dynamic.subarray(0, 400)],
     ['VDI_MAP_OUT_OF_FILE', dynamic.subarray(0, 512)],
   ])('%s', async (code, bytes) => {
-    expect(await failure(bytes)).toBe(`IMGOPT_${code}`);
+    expect(await failureOf(bytes, vdiFormat)).toBe(`IMGOPT_${code}`);
   });
 
   it('of blocks past the end, while the rest is read', async () => {
@@ -126,21 +112,6 @@ it('refuses options that VDI does not have', async () => {
   }
 });
 
-it('answers damage with a disk or one of its errors', async () => {
-  for (const name of ['dynamic', 'static']) {
-    const image = fixtureBytes(`vhd-vdi/${name}.vdi`);
-    const sectors = liveSectors(image).filter((at) => at < 2048);
-    for (let seed = 1; seed <= 150; seed++) {
-      let bytes = Buffer.from(image);
-      for (const mutation of mutationsFor(image, sectors, seed)) {
-        if (mutation.kind === 'truncate') bytes = bytes.subarray(0, mutation.size);
-        else
-          bytes.set(
-            mutation.bytes.subarray(0, Math.max(0, bytes.length - mutation.at)),
-            Math.min(mutation.at, bytes.length),
-          );
-      }
-      await failure(bytes, seed % 5 === 0);
-    }
-  }
-});
+it.each(['dynamic', 'static'])('answers damage of %s with a disk or one of its errors', (name) =>
+  answersDamage(fixtureBytes(`vhd-vdi/${name}.vdi`), vdiFormat),
+);

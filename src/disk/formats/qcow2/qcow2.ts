@@ -21,8 +21,9 @@ import type {
   OpenedFile,
 } from '../../../core/contracts/disk.ts';
 import type { BlockSource } from '../../../core/contracts/source.ts';
-import { isArtifactError, locate, locateSync, unreadable, unsupported } from '../../../core/errors.ts';
+import { isArtifactError, locate, locateSync, unreadable } from '../../../core/errors.ts';
 import { escapeName, hex } from '../../../core/text.ts';
+import { hostName } from '../../../sources/host-name.ts';
 import { readBitmaps } from './bitmaps.ts';
 import { type Header, readHeader } from './header.ts';
 import { MAX_CLUSTER_BITS } from './layout.ts';
@@ -124,31 +125,16 @@ async function openDataFile(header: Header, context: ImageContext): Promise<Open
   if (name === null || name === '') {
     throw unreadable('QCOW2_DATA_FILE', 'keeps its data in an external file, but does not name it');
   }
-  const reference = hostName(name, 'data file');
+  const reference = hostName(name, 'data file', 'QCOW2');
   return locate(`data file ${escapeName(name)}`, () => context.openFile(reference));
 }
 
 async function openBacking(header: Header, context: ImageContext): Promise<Disk | null> {
   const name = header.backingFile;
   if (name === null) return null;
-  const reference = hostName(name, 'backing file');
+  const reference = hostName(name, 'backing file', 'QCOW2');
   const format = header.backingFormat ?? undefined;
   return locate(`backing file ${escapeName(name)}`, () => context.openImage(reference, format));
-}
-
-/**
- * A reference as a host file's name. As qemu, a colon before the first slash ends a protocol; `file:` is plain.
- * One letter is a drive of Windows.
- * @throws ImgoptError `unsupported` naming the reference
- */
-function hostName(name: string, what: string): string {
-  const protocol = /^([^/\\:]*):/.exec(name)?.[1];
-  if (protocol === undefined || /^[A-Za-z]$/.test(protocol)) return name;
-  if (protocol === 'file' && !name.startsWith('file://')) return name.slice('file:'.length);
-  const shown = name.length > 120 ? `${name.slice(0, 120)}…` : name;
-  throw unsupported('QCOW2_REFERENCE', `the ${what} '${escapeName(shown)}' is not a plain file name`, {
-    advice: "make it local and point the image to it with 'qemu-img rebase -u'",
-  });
 }
 
 async function inspectSnapshots(

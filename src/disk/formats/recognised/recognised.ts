@@ -57,13 +57,8 @@ function isBzip2(input: ProbeInput): boolean {
   return holds(input, 4, '1AY&SY') || holds(input, 4, '\x17\x72\x45\x38\x50\x90');
 }
 
-/**
- * In order.
- * @see qemu's docs/interop/qed_spec.txt, docs/interop/parallels.txt
- */
+/** In order. */
 export const RECOGNISED: readonly RecognisedFormat[] = [
-  signature('a QED image', CONVERT, [0, 'QED\0']),
-  signature('a Parallels image', CONVERT, [0, 'WithoutFreeSpace'], [0, 'WithouFreSpacExt']),
   signature('a qcow image of version 1', CONVERT, [0, 'QFI\xfb\0\0\0\x01']),
   signature('a Bochs growing image', CONVERT, [0, 'Bochs Virtual HD Image']),
   signature('an Expert Witness image (EWF)', "export it first: 'ewfexport -f raw'", [
