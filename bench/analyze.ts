@@ -94,7 +94,7 @@ function listDirectories(): { directories: number; lines: number } {
     maxBuffer: 1 << 28,
     stdio: ['ignore', 'pipe', 'ignore'],
   });
-  const lines = [...listed.matchAll(/^ +\d+ +\d+ \(\d+\) /gm)].length;
+  const lines = [...listed.matchAll(/^ +[1-9]\d* +\d+ \(\d+\) /gm)].length;
   if (lines < 2 * inodes.length)
     throw new Error(`debugfs lists ${lines} entries of ${inodes.length} directories`);
   return { directories: inodes.length + 1, lines };

@@ -16,6 +16,7 @@ export function analyzeFilesystems(inspection: Inspection, measured?: StaleMeasu
       label: one.label,
       uuid: one.uuid,
       partition: one.partition === null ? null : partitions[one.partition]!.index,
+      volume: one.volume,
       ...(isSeveral && one.disk !== undefined ? { disk: one.disk } : {}),
       start: one.start,
       size: one.size,

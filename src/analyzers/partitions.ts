@@ -4,8 +4,9 @@ import type { PartitionSection } from '../core/contracts/report.ts';
 
 export function analyzePartitions({ disk, partitions }: Inspection): PartitionSection[] {
   const isSeveral = (disk.container?.disks.length ?? 1) > 1;
-  return partitions.map(({ disk: of, index, scheme, type, name, start, size }) => ({
+  return partitions.map(({ disk: of, volume, index, scheme, type, name, start, size }) => ({
     ...(isSeveral && of !== undefined ? { disk: of } : {}),
+    volume,
     index,
     scheme,
     type,

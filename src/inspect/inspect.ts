@@ -179,6 +179,7 @@ function onlyTree({ source }: Disk, driver: FilesystemDriver, context: RunContex
     driver,
     probe,
     partition: null,
+    volume: null,
     start: 0,
     devices: [],
     pinned: null,
@@ -305,7 +306,9 @@ async function readGuest(
       partitionUuid: partition?.uuid ?? null,
       partitionName: partition?.name ?? null,
       partitionType: partition?.type ?? null,
-      partitionIndex: volume === undefined ? 'disk' : (partition?.index ?? null),
+      // The kernel numbers the partitions of disks; those of a table inside of a volume are no /dev/sda1.
+      partitionIndex:
+        volume === undefined ? 'disk' : volume.parent === null ? (partition?.index ?? null) : null,
       devices: stand.devices,
       ...(stand.disk === undefined ? {} : { disk: stand.disk }),
       subvolumes: filesystem.subvolumes?.() ?? [],
@@ -381,6 +384,7 @@ function describe(one: Scanned, index: number, guest: Guest): InspectedFilesyste
     uuid: filesystem?.uuid ?? stand.probe.uuid,
     usage: stand.probe.usage,
     partition: stand.partition,
+    volume: stand.volume,
     ...(stand.disk === undefined ? {} : { disk: stand.disk }),
     start: stand.start,
     size: filesystem?.size ?? stand.source.size,

@@ -44,6 +44,8 @@ export interface Stand {
   readonly probe: FilesystemProbe;
   /** Position in `partitions`; null for the whole disk. */
   readonly partition: number | null;
+  /** The volume's name; null for the only disk. */
+  readonly volume: string | null;
   /** Position of its disk in a container; undefined outside of one. */
   readonly disk?: number;
   /** Offset on its disk of its first byte. */
@@ -75,6 +77,7 @@ const RESERVED_TYPES = new Set(['e3c9e316-0b5c-4db8-817d-f92df00215ae']); // GPT
 
 interface Place {
   readonly source: BlockSource;
+  readonly volume: string | null;
   readonly disk?: number;
   /** Where its disk begins among all disks of a container; 0 outside of one. */
   readonly base: number;
@@ -96,6 +99,16 @@ interface Claimed {
 
 interface Walk extends Exploration {
   readonly claimed: Claimed[];
+  /** Names of volumes that are taken. */
+  readonly names: Set<string>;
+}
+
+/** Numbers of partitions begin again in every table, and groups are named by whoever made them: two may agree. */
+function nameVolume({ names }: Walk, wanted: string): string {
+  let name = wanted;
+  for (let number = 2; names.has(name); number++) name = `${wanted}~${number}`;
+  names.add(name);
+  return name;
 }
 
 /**
@@ -108,12 +121,20 @@ export async function exploreDisk(
   context: RunContext,
   contained?: readonly ContainedDisk[],
 ): Promise<Exploration> {
-  const found: Walk = { partitions: [], stands: [], regions: [], sectorSize: null, claimed: [] };
-  const top = { start: 0, partition: null, type: null, devices: [], pinned: null, depth: 0 };
+  const found: Walk = {
+    partitions: [],
+    stands: [],
+    regions: [],
+    sectorSize: null,
+    claimed: [],
+    names: new Set(),
+  };
+  const top = { start: 0, partition: null, volume: null, type: null, devices: [], pinned: null, depth: 0 };
   if (contained === undefined) {
     const place: Place = { ...top, source: disk, base: 0, toDisk: (range) => [range] };
     await exploreOrReport(place, drivers, context, found);
   }
+  const isSeveral = (contained?.length ?? 1) > 1;
   for (const [index, { name, start, size, disk: inside }] of (contained ?? []).entries()) {
     if (inside === null) {
       const ranges = ExtentSet.of(start, start + size);
@@ -122,6 +143,7 @@ export async function exploreDisk(
     }
     const place: Place = {
       ...top,
+      volume: isSeveral ? nameVolume(found, `disk${index + 1}`) : null,
       source: sliceSource(disk, start, size),
       disk: index,
       base: start,
@@ -210,9 +232,12 @@ async function exploreVolumes(
     const start = place.start + volume.start;
     const { index, type, name, uuid, size } = volume;
     const where = at.where;
+    const ownName = nameVolume(found, place.volume === null ? `p${index}` : `${place.volume}/p${index}`);
     const partition =
       found.partitions.push({
         ...diskOf(place),
+        volume: ownName,
+        parent: place.partition,
         index,
         scheme: layout.scheme,
         type,
@@ -225,6 +250,7 @@ async function exploreVolumes(
     if (volume.isContainer) continue;
     const next: Place = {
       source: volume.source,
+      volume: ownName,
       ...diskOf(place),
       base: place.base,
       start,
@@ -267,7 +293,7 @@ async function exploreGroups(drivers: Drivers, context: RunContext, found: Walk)
     }
     for (const volume of group.volumes) {
       for (const { member, start, end } of volume.places) known[member]!.push({ start, end });
-      await exploreGroupVolume(volume, claims, name, drivers, at, found);
+      await exploreGroupVolume(volume, group.name ?? name, claims, name, drivers, at, found);
     }
   }
   claims.forEach(({ place }, member) => {
@@ -279,6 +305,7 @@ async function exploreGroups(drivers: Drivers, context: RunContext, found: Walk)
 
 async function exploreGroupVolume(
   volume: GroupVolume,
+  group: string,
   claims: readonly Claimed[],
   scheme: string,
   drivers: Drivers,
@@ -293,9 +320,12 @@ async function exploreGroupVolume(
   const home = claims[first?.member ?? 0]!.place;
   const start = onMember === undefined ? 0 : onMember.start - home.base;
   const index = 1 + found.partitions.reduce((highest, one) => Math.max(highest, one.index), 0);
+  const ownName = nameVolume(found, `${group}/${name}`);
   const partition =
     found.partitions.push({
       ...diskOf(home),
+      volume: ownName,
+      parent: null,
       index,
       scheme,
       type,
@@ -314,6 +344,7 @@ async function exploreGroupVolume(
   const inMembers = claims.filter((_, member) => places.some((one) => one.member === member));
   const next: Place = {
     source,
+    volume: ownName,
     ...diskOf(home),
     base: home.base,
     start,

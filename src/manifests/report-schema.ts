@@ -41,7 +41,13 @@ const ofDisk = count
 
 const partition = z.object({
   disk: ofDisk,
-  index: z.int().describe('As the kernel numbers it: 1 for sda1.'),
+  volume: z
+    .string()
+    .optional()
+    .describe(
+      'Unique name: p2; vg0/root for a logical volume, md/0 for an array; vg0/root/p1 for a partition of one of them, disk1/p2 where there are several disks.',
+    ),
+  index: z.int().describe('As the kernel numbers it: 1 for sda1. Tables inside of volumes begin at 1 again.'),
   scheme: z.string().describe('gpt, mbr, lvm2, md'),
   type: z.string().describe("GPT's type GUID, MBR's 0x83, LVM's segment type."),
   name: z.string().nullable(),
@@ -55,6 +61,13 @@ const filesystem = z.object({
   label: z.string().nullable(),
   uuid: z.string().nullable(),
   partition: z.int().nullable().describe("The partition's index; null directly on the disk."),
+  volume: z
+    .string()
+    .nullable()
+    .optional()
+    .describe(
+      "The partition's volume; disk1 directly on one of several disks, null directly on the only one.",
+    ),
   disk: ofDisk,
   start: bytes,
   size: bytes,

@@ -62,7 +62,7 @@ function* rows(report: Report): Generator<Row> {
   for (const one of report.partitions) {
     yield {
       kind: 'partition',
-      name: one.name ?? String(one.index),
+      name: one.name ?? one.volume ?? String(one.index),
       size: one.size,
       detail: `${one.scheme} ${one.index} ${one.type}`,
     };
@@ -70,7 +70,7 @@ function* rows(report: Report): Generator<Row> {
   for (const one of report.filesystems) {
     yield {
       kind: 'filesystem',
-      name: one.mountPoint ?? one.label ?? String(one.index),
+      name: one.mountPoint ?? one.label ?? one.volume ?? String(one.index),
       bytes: one.used,
       size: one.size,
       files: one.files,
@@ -80,7 +80,7 @@ function* rows(report: Report): Generator<Row> {
     if (one.stale !== null) {
       yield {
         kind: 'filesystem-stale',
-        name: one.mountPoint ?? one.label ?? String(one.index),
+        name: one.mountPoint ?? one.label ?? one.volume ?? String(one.index),
         bytes: one.stale,
         filesystem: one.index,
         evidence: 'measured',

@@ -145,7 +145,7 @@ function volumesSection(page: Page): string {
   const { report, width, style } = page;
   if (report.partitions.length + report.filesystems.length === 0) return '';
   const columns: Column[] = [
-    { title: 'part', align: 'right', leaves: 2 },
+    { title: 'volume', shrinksTo: 10, leaves: 2 },
     { title: 'type' },
     { title: 'mounted on', shrinksTo: 12 },
     { title: 'size', align: 'right' },
@@ -169,13 +169,7 @@ function volumeRows(report: Report): string[][] {
   const rows: { disk: number; start: number; cells: string[] }[] = [];
   const known = new Set<PartitionSection>();
   for (const filesystem of report.filesystems) {
-    const partition = report.partitions.find(
-      (one) =>
-        one.index === filesystem.partition &&
-        one.disk === filesystem.disk &&
-        one.start <= filesystem.start &&
-        filesystem.start < one.start + one.size,
-    );
+    const partition = report.partitions.find((one) => standsOn(filesystem, one));
     if (partition !== undefined) known.add(partition);
     rows.push({ disk: filesystem.disk ?? 0, start: filesystem.start, cells: filesystemRow(filesystem) });
   }
@@ -183,15 +177,31 @@ function volumeRows(report: Report): string[][] {
     if (known.has(partition)) continue;
     const type = escapeName(partitionTypeName(partition.type));
     const name = partition.name === null ? '' : escapeName(partition.name);
-    const index = volumeNumber(partition.disk, partition.index);
+    const index = volumeName(partition.volume, partition.disk, partition.index);
     const cells = [index, type, '', formatSize(partition.size), '', '', '', '', '', '', name, ''];
     rows.push({ disk: partition.disk ?? 0, start: partition.start, cells });
   }
   return rows.sort((a, b) => a.disk - b.disk || a.start - b.start).map((row) => row.cells);
 }
 
-/** `2`, or among several disks `1:2`: they count from 1, as partitions do. */
-function volumeNumber(disk: number | undefined, partition: number | null): string {
+/** Older reports have no names of volumes, and numbers that several tables may have. */
+function standsOn(filesystem: FilesystemSection, partition: PartitionSection): boolean {
+  if (partition.volume !== undefined) return partition.volume === filesystem.volume;
+  return (
+    partition.index === filesystem.partition &&
+    partition.disk === filesystem.disk &&
+    partition.start <= filesystem.start &&
+    filesystem.start < partition.start + partition.size
+  );
+}
+
+/** `p2`, `vg0/root/p1`; of older reports `2`, or among several disks `1:2`: they count from 1, as partitions do. */
+function volumeName(
+  volume: string | null | undefined,
+  disk: number | undefined,
+  partition: number | null,
+): string {
+  if (volume !== undefined) return escapeName(volume ?? '');
   const number = partition === null ? '' : String(partition);
   return disk === undefined ? number : `${disk + 1}:${number}`;
 }
@@ -199,7 +209,7 @@ function volumeNumber(disk: number | undefined, partition: number | null): strin
 function filesystemRow(one: FilesystemSection): string[] {
   const size = (value: number | null): string => (value === null ? '' : formatSize(value));
   return [
-    volumeNumber(one.disk, one.partition),
+    volumeName(one.volume, one.disk, one.partition),
     escapeName(one.type),
     one.mountPoint === null ? '' : escapeName(one.mountPoint),
     formatSize(one.size),

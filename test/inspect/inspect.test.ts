@@ -68,7 +68,7 @@ describe('debian-mini', () => {
   });
 
   it('has the partitions of sfdisk', () => {
-    const found = image.partitions.map(({ index, scheme, where, ...one }) => one);
+    const found = image.partitions.map(({ volume, parent, index, scheme, where, ...one }) => one);
     expect(
       found.map((one) => ({ ...one, type: one.type.toLowerCase(), uuid: one.uuid?.toLowerCase() })),
     ).toEqual(expected.partitions);
@@ -76,6 +76,13 @@ describe('debian-mini', () => {
       'gpt 1',
       'gpt 2',
       'gpt 3',
+    ]);
+    expect(image.partitions.map(({ volume, parent }) => [volume, parent])).toEqual([
+      ...[
+        ['p1', null],
+        ['p2', null],
+        ['p3', null],
+      ],
     ]);
   });
 

@@ -263,9 +263,36 @@ describe('volumes in volumes', () => {
       [1, 12, 64],
       [2, 200, 8],
     ]);
-    expect(found.filesystems).toMatchObject([{ partition: 1, start: 12 * KiB }]);
+    expect(found.partitions.map(({ volume, parent }) => [volume, parent])).toEqual([
+      ['p1', null],
+      ['p1/p1', 0],
+      ['p2', null],
+    ]);
+    expect(found.filesystems).toMatchObject([{ partition: 1, volume: 'p1/p1', start: 12 * KiB }]);
     expect(found.filesystems[0]!.toDisk({ start: 0, end: 512 })).toEqual([
       { start: 12 * KiB, end: 12 * KiB + 512 },
+    ]);
+  });
+
+  it('have names of their own, also where a table lists a number twice', async () => {
+    const found = await run(disk(256, { 0: 'TABLE 1,8,16,x;1,32,16,x;1,64,16,x' }), {});
+    expect(found.partitions.map(({ volume }) => volume)).toEqual(['p1', 'p1~2', 'p1~3']);
+  });
+
+  it('are not what /dev/sda5 means', async () => {
+    const root = fakeFilesystem({
+      '/etc/fstab': '/dev/sda1 / x\n/dev/sda5 /nested x\n/dev/sda2 /boot x\n',
+      '/etc/os-release': 'ID=x\n',
+      '/usr/bin/x': 'x',
+      '/bin/sh': 'x',
+    });
+    const content = { 8: 'FAKE root', 64: 'TABLE 5,4,32,x', 68: 'FAKE inner', 200: 'FAKE boot' };
+    const path = disk(256, { 0: 'TABLE 1,8,32,x;3,64,64,x;2,200,8,x', ...content });
+    const found = await run(path, { root, inner: fakeFilesystem({}), boot: fakeFilesystem({}) });
+    expect(found.filesystems.map(({ volume, mountPoint }) => [volume, mountPoint])).toEqual([
+      ['p1', '/'],
+      ['p3/p5', null],
+      ['p2', '/boot'],
     ]);
   });
 

@@ -25,6 +25,10 @@ export interface InspectedArtifact {
 }
 
 export interface InspectedPartition {
+  /** Its name among all volumes: `p2`, `vg0/root`, `md/0`; of a table on one of them `vg0/root/p1`, on several disks `disk1/p2`. */
+  readonly volume: string;
+  /** Position in `Inspection.partitions` of the volume that its table stands on; null where that is a disk, or several. */
+  readonly parent: number | null;
   /** Position of its disk in a container; absent outside of one. */
   readonly disk?: number;
   /** As the kernel numbers a partition; logical volumes and arrays count on behind the last of them. */
@@ -71,6 +75,8 @@ export interface InspectedFilesystem {
   readonly usage: 'filesystem' | 'swap' | 'container';
   /** Position in `Inspection.partitions`, or null when it stands directly on the disk. */
   readonly partition: number | null;
+  /** As `InspectedPartition.volume`; of what stands directly on one of several disks `disk1`, of the only one null. */
+  readonly volume: string | null;
   /** Position of its disk in a container; absent outside of one. */
   readonly disk?: number;
   /** Bytes from the start of its disk. */

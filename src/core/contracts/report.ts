@@ -41,6 +41,9 @@ export interface ArtifactSection {
 export interface PartitionSection {
   /** Position of its disk in `artifact.formatDetails.disks`; absent where there is one. */
   readonly disk?: number | undefined;
+  /** Unique: `p2`, `vg0/root`, `vg0/root/p1`, `disk1/p2`; absent in older reports. */
+  readonly volume?: string | undefined;
+  /** Unique in its table only. */
   readonly index: number;
   /** gpt, mbr, lvm2 */
   readonly scheme: string;
@@ -59,6 +62,8 @@ export interface FilesystemSection {
   readonly uuid: string | null;
   /** The partition's index; null for a filesystem directly on the disk. */
   readonly partition: number | null;
+  /** The partition's `volume`; `disk1` directly on one of several disks, null on the only one; absent in older reports. */
+  readonly volume?: string | null | undefined;
   /** Position of its disk in `artifact.formatDetails.disks`; absent where there is one. */
   readonly disk?: number | undefined;
   /** Where it begins on its disk, in bytes. */

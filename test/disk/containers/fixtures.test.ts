@@ -34,6 +34,7 @@ describe('container fixtures', () => {
       expect(log.list()).toEqual([]);
       const { root, table, filesystems } = inspection;
       expect(filesystems.map(({ mountPoint }) => mountPoint)).toEqual(['/', '/data']);
+      expect(filesystems.map(({ volume }) => volume)).toEqual(['disk1', 'disk2']);
       for (const [path, hash] of Object.entries(expected.ova)) {
         const bytes = await root!.read(path);
         expect(createHash('sha256').update(bytes!).digest('hex')).toBe(hash);

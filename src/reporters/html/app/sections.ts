@@ -294,6 +294,17 @@ export function directoriesSection({ directories }: MeasuredReport, whole: numbe
   );
 }
 
+/** The volume's name; in older reports its number, which several tables may have. */
+function volumeOf({
+  volume,
+  partition,
+  disk,
+}: Pick<FilesystemSection, 'volume' | 'partition' | 'disk'>): string {
+  if (volume !== undefined) return volume ?? '–';
+  const name = partition === null ? '–' : String(partition);
+  return disk === undefined ? name : `disk ${disk + 1}: ${name}`;
+}
+
 export function filesystemsSection({
   filesystems,
   partitions,
@@ -349,19 +360,16 @@ export function filesystemsSection({
       isMinor: true,
     },
     {
-      title: 'Partition',
-      value: ({ partition }) => partition ?? -1,
-      cell: ({ partition, disk }) => {
-        const name = partition === null ? '–' : String(partition);
-        return disk === undefined ? name : `disk ${disk}: ${name}`;
-      },
-      isNumber: true,
+      title: 'Volume',
+      value: volumeOf,
+      cell: (row) => escapeName(volumeOf(row)),
       isMinor: true,
     },
   ];
-  const placeOf = (partition: number | null, disk: number | undefined): string => `${disk ?? 0}:${partition}`;
-  const used = new Set(filesystems.map(({ partition, disk }) => placeOf(partition, disk)));
-  const bare = partitions.filter(({ index, disk }) => !used.has(placeOf(index, disk))).length;
+  const used = new Set(filesystems.map(volumeOf));
+  const bare = partitions.filter(
+    ({ volume, index, disk }) => !used.has(volumeOf({ volume, partition: index, disk })),
+  ).length;
   const note = `on ${formatSize(artifact.virtualSize)} of virtual disk${bare > 0 ? `; ${formatCount(bare)} partitions hold no filesystem` : ''}`;
   return section(
     'filesystems',

@@ -219,6 +219,13 @@ describe('a whole system', () => {
     expect(
       found.filesystems.map(({ type, label, where }) => [type, label, where.slice(1).join(' > ')]),
     ).toEqual([['ext4', 'inner', 'lvm2 > whole > guest > gpt > 1 > ext4']]);
+    // Two are number 1; their names tell them apart.
+    expect(found.partitions.map(({ volume, index, parent }) => [volume, index, parent])).toEqual([
+      ['whole/guest', 1, null],
+      ['whole/guest/p1', 1, 0],
+      ['whole/other', 2, null],
+    ]);
+    expect(found.filesystems.map(({ volume }) => volume)).toEqual(['whole/guest/p1']);
     const [[, entry]] = [...filesOf(found.table)] as [[string, number]];
     const content = await contentOf(await found.filesystems[0]!.filesystem!.open(found.table.inode[entry]!));
     expect(createHash('sha256').update(content).digest('hex')).toBe(EXPECTED.whole.files['inner:/a/inner']);
