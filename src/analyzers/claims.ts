@@ -3,7 +3,11 @@
  * file frees its blocks with the last of its links, a directory frees its own when it goes itself. Packages claim
  * what no remaining package owns, the directories that this empties, and what their manager and their scripts keep
  * beside them: dpkg's lists, bytecode that was compiled at installation, a kernel's initramfs.
+ *
+ * What a file occupies and what its end frees are not the same everywhere: where a filesystem has snapshots and clones,
+ * it says what stays, and that is not promised.
  */
+import type { Filesystem } from '../core/contracts/filesystem.ts';
 import type { Inspection } from '../core/contracts/inspection.ts';
 import type { GuestBoot, GuestFiles } from '../core/contracts/rule.ts';
 import { ownershipOf } from './ownership.ts';
@@ -14,6 +18,14 @@ export interface Taken {
   readonly bytes: number;
 }
 
+/** What a finding takes. */
+export interface Freed {
+  bytes: number;
+  files: number;
+  /** Bytes of those files that snapshots or clones keep. */
+  kept: number;
+}
+
 const PYTHON_CACHE = '__pycache__';
 
 export class Claims {
@@ -22,6 +34,8 @@ export class Claims {
   private readonly boot: GuestBoot;
   private readonly claimed: Uint8Array;
   private readonly guarded: Uint8Array;
+  /** By position of a filesystem: it knows better than the table what goes. */
+  private readonly sharing: readonly (Filesystem | null)[];
   /** Everything that was taken so far, in order. */
   readonly taken: Taken[] = [];
   private readonly linksLeft = new Map<number, number>();
@@ -34,6 +48,10 @@ export class Claims {
     this.boot = boot;
     this.claimed = new Uint8Array(inspection.table.count);
     this.guarded = new Uint8Array(inspection.table.count);
+    const sharing = inspection.filesystems.map(({ filesystem }) =>
+      filesystem?.removing === undefined ? null : filesystem,
+    );
+    this.sharing = sharing.some((one) => one !== null) ? sharing : [];
     for (const kernel of boot.kernels) {
       if (kernel.version !== boot.defaultVersion) continue;
       // A backup of its initramfs is not what starts.
@@ -46,20 +64,14 @@ export class Claims {
   /**
    * Takes the entries that are still free.
    * @param freed bytes by position in `entries` where they only become smaller
-   * @returns bytes that this frees, and how many files go
    */
-  take(entries: Iterable<number>, freed?: readonly number[]): { bytes: number; files: number } {
+  take(entries: Iterable<number>, freed?: readonly number[]): Freed {
     return this.takeFrom(entries, this.guarded, freed);
   }
 
-  private takeFrom(
-    entries: Iterable<number>,
-    guarded: Uint8Array | null,
-    freed?: readonly number[],
-  ): { bytes: number; files: number } {
+  private takeFrom(entries: Iterable<number>, guarded: Uint8Array | null, freed?: readonly number[]): Freed {
     const { table } = this.inspection;
-    let bytes = 0;
-    let files = 0;
+    const total: Freed = { bytes: 0, files: 0, kept: 0 };
     let position = -1;
     for (const entry of entries) {
       position++;
@@ -69,31 +81,43 @@ export class Claims {
       const frees = isDirectory
         ? table.allocated[entry]!
         : freed === undefined
-          ? this.unlinked(entry)
+          ? this.unlinked(entry, total)
           : freed[position]!;
       this.taken.push({ entry, bytes: frees });
-      bytes += frees;
-      if (!isDirectory) files++;
+      total.bytes += frees;
+      if (!isDirectory) total.files++;
     }
-    return { bytes, files };
+    return total;
   }
 
   isClaimed(entry: number): boolean {
     return this.claimed[entry] === 1;
   }
 
-  /** What removing one more link of the file frees. */
-  private unlinked(entry: number): number {
+  /** What removing one more link of the file frees; what that leaves to others is added to `total`. */
+  private unlinked(entry: number, total: Freed): number {
     const { table } = this.inspection;
-    if (table.links[entry]! <= 1) return table.allocated[entry]!;
+    if (table.links[entry]! <= 1) return this.freedWith(entry, total);
     const standing = ownershipOf(this.inspection).standing(entry);
     const left = (this.linksLeft.get(standing) ?? table.links[standing]!) - 1;
     this.linksLeft.set(standing, left);
-    return left === 0 ? table.allocated[standing]! : 0;
+    return left === 0 ? this.freedWith(standing, total) : 0;
+  }
+
+  private freedWith(entry: number, total: Freed): number {
+    const { table, filesystemOf } = this.inspection;
+    if (this.sharing.length > 0) {
+      const removed = this.sharing[filesystemOf(entry)]?.removing?.(table.inode[entry]!);
+      if (removed !== undefined) {
+        total.kept += removed.kept;
+        return removed.freed;
+      }
+    }
+    return table.allocated[entry]!;
   }
 
   /** Takes all that leaves with these packages. */
-  takePackages(positions: readonly number[]): { bytes: number; files: number } {
+  takePackages(positions: readonly number[]): Freed {
     const { table, packages } = this.inspection;
     const owners = this.ownerCounts();
     const going: number[] = [];

@@ -1,5 +1,5 @@
 /** Filesystems: what stands where, how full it is, how many files it holds. */
-import type { Inspection } from '../core/contracts/inspection.ts';
+import type { InspectedFilesystem, Inspection } from '../core/contracts/inspection.ts';
 import type { FilesystemSection } from '../core/contracts/report.ts';
 import { FILE_TYPE } from '../core/file-table.ts';
 import { isRead } from './layers.ts';
@@ -27,8 +27,33 @@ export function analyzeFilesystems(inspection: Inspection, measured?: StaleMeasu
       files: counts?.files ?? null,
       directories: counts?.directories ?? null,
       state: isRead(one) ? (one.state ?? 'clean') : 'not-read',
+      ...describeSubvolumes(one),
     };
   });
+}
+
+function describeSubvolumes({
+  subvolumes,
+  filesystem,
+}: InspectedFilesystem): Pick<FilesystemSection, 'subvolumes' | 'snapshotBytes'> {
+  if (subvolumes.length === 0) return {};
+  const byUuid = new Map(subvolumes.map(({ uuid, id }) => [uuid, id]));
+  const aside = subvolumes.filter(({ isAside }) => isAside).map(({ id }) => id);
+  return {
+    subvolumes: subvolumes.map((one) => ({
+      id: one.id,
+      path: one.path,
+      mountPoint: one.mountPoint,
+      uuid: one.uuid,
+      isSnapshot: one.parentUuid !== null,
+      parent: one.parentUuid === null ? null : (byUuid.get(one.parentUuid) ?? null),
+      isReadOnly: one.isReadOnly,
+      isDefault: one.isDefault,
+      referenced: one.referenced,
+      exclusive: one.exclusive,
+    })),
+    snapshotBytes: filesystem?.exclusiveTo?.(aside) ?? 0,
+  };
 }
 
 function countEntries({ table }: Inspection, section: number): { files: number; directories: number } {

@@ -19,6 +19,7 @@ import type {
   RuleInput,
   RuleOptions,
 } from '../core/contracts/rule.ts';
+import { formatSize } from '../core/size.ts';
 import { compareText } from '../core/text.ts';
 import { aptKeepsSuggested, aptNeverRemoves } from './apt.ts';
 import { neededForBoot, readBoot } from './boot.ts';
@@ -153,26 +154,38 @@ function resolve(
     const live = run.books.files.bytes + run.books.metadata.bytes;
     bytes = Math.floor(Math.max(0, live - taken) * finding.share);
   }
+  let kept = 0;
   let leaving: number[] = [];
   if (finding.packages !== undefined) {
     leaving = run.graph.plan(finding.packages, removed);
     // What was asked for stays, because something needs it: then its files stay too.
     if (leaving.length === 0) return undefined;
     for (const index of leaving) removed.add(index);
-    bytes += claims.takePackages(leaving).bytes;
+    const freed = claims.takePackages(leaving);
+    bytes += freed.bytes;
+    kept += freed.kept;
   }
-  if (finding.entries !== undefined) bytes += claims.take(finding.entries, finding.freed).bytes;
-  // A finding about the disk may say something that frees no byte of the artifact.
-  if (bytes === 0 && finding.bytes !== 0) return undefined;
+  if (finding.entries !== undefined) {
+    const freed = claims.take(finding.entries, finding.freed);
+    bytes += freed.bytes;
+    kept += freed.kept;
+  }
+  // A finding about the disk may say something that frees no byte of the artifact, and so may one about what
+  // snapshots keep.
+  if (bytes === 0 && kept === 0 && finding.bytes !== 0) return undefined;
   const asked = new Set(finding.packages ?? []);
   const names = [...new Set(leaving.map((index) => packages[index]!.name))];
   const along = [
     ...new Set(leaving.filter((index) => !asked.has(index)).map((index) => packages[index]!.name)),
   ];
-  const reason =
-    along.length === 0
-      ? finding.reason
-      : `${finding.reason}; with ${asked.size === 1 ? 'it' : 'them'} ${along.length === 1 ? 'goes' : 'go'} ${someOf(along, 6)}`;
+  const reasons = [finding.reason];
+  if (along.length > 0) {
+    const them = asked.size === 1 ? 'it' : 'them';
+    reasons.push(`with ${them} ${along.length === 1 ? 'goes' : 'go'} ${someOf(along, 6)}`);
+  }
+  if (kept > 0) {
+    reasons.push(`${bytes === 0 ? 'frees nothing: ' : ''}snapshots or clones keep ${formatSize(kept)} of it`);
+  }
   return {
     suggestion: {
       rule: rule.id,
@@ -182,7 +195,7 @@ function resolve(
       paths: [...finding.paths],
       packages: names,
       commands: [...removeCommand(leaving.map((index) => packages[index]!)), ...finding.commands],
-      reason,
+      reason: reasons.join('; '),
       family: rule.family,
       // What stays in unused blocks ships with the image until they are dropped.
       needsUnusedDropped: rule.family !== 'disk',

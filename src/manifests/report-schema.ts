@@ -55,6 +55,21 @@ const partition = z.object({
   size: bytes,
 });
 
+const subvolume = z.object({
+  id: count.describe('As in subvolid=; 5 is the top level.'),
+  path: z.string().describe('From the top level, as in subvol=; empty for the top level.'),
+  mountPoint: z.string().nullable().describe('Where the guest mounts it by itself; null when nowhere.'),
+  uuid: z.string().nullable(),
+  isSnapshot: z.boolean(),
+  parent: count
+    .nullable()
+    .describe('id of what it was a snapshot of; null when it is none, and when that is gone.'),
+  isReadOnly: z.boolean(),
+  isDefault: z.boolean().describe('It is mounted where no subvolume is asked for.'),
+  referenced: bytes.describe('Bytes of file extents that it refers to, each once.'),
+  exclusive: bytes.describe('Those that no other subvolume refers to: what its removal alone frees.'),
+});
+
 const filesystem = z.object({
   index: count.describe('Position in this list; files and directories refer to it.'),
   type: z.string().describe("blkid's name."),
@@ -82,6 +97,10 @@ const filesystem = z.object({
   files: count.nullable(),
   directories: count.nullable(),
   state: z.enum(['clean', 'needs-recovery', 'not-read']),
+  subvolumes: z.array(subvolume).optional().describe('Of btrfs, the top level first.'),
+  snapshotBytes: bytes
+    .optional()
+    .describe('What only snapshots of what the guest mounts refer to, all together.'),
 });
 
 const books = z

@@ -5,6 +5,7 @@
  */
 import type { Report } from '../core/contracts/report.ts';
 import type { Reporter } from '../core/contracts/reporter.ts';
+import { subvolumeNotes } from '../core/subvolume-list.ts';
 
 export const CSV_COLUMNS = [
   'kind',
@@ -77,6 +78,18 @@ function* rows(report: Report): Generator<Row> {
       filesystem: one.index,
       detail: `${one.type} ${one.state}`,
     };
+    for (const subvolume of one.subvolumes ?? []) {
+      yield {
+        kind: 'subvolume',
+        name: subvolume.path,
+        bytes: subvolume.exclusive,
+        size: subvolume.referenced,
+        filesystem: one.index,
+        detail: [String(subvolume.id), subvolume.mountPoint, subvolumeNotes(subvolume)]
+          .filter((part) => part !== null && part !== '')
+          .join(' '),
+      };
+    }
     if (one.stale !== null) {
       yield {
         kind: 'filesystem-stale',

@@ -21,6 +21,7 @@ import { disksSection, layersSection } from './container-table.ts';
 import { manifestHeadline, manifestPackages } from './manifest-table.ts';
 import { BOOK_WORDS, count, type Page, shown, title } from './page.ts';
 import { partitionTypeName } from './partition-types.ts';
+import { subvolumesTable } from './subvolumes-table.ts';
 import { bar, type Column, renderTable, styleFor, wrap } from './text-table.ts';
 
 /** Wider lines are harder to follow with the eye than they are useful. */
@@ -57,6 +58,7 @@ function* imagePage(page: ImagePage): Generator<string> {
   yield layersSection(page);
   yield disksSection(page);
   yield volumesSection(page);
+  yield subvolumesTable(page);
   yield packagesSection(page);
   yield directoriesSection(page);
   yield filesSection(page);

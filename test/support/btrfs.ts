@@ -38,6 +38,8 @@ export interface BtrfsImage {
   readonly entries: readonly BtrfsEntry[];
   /** sha256sum, by path. */
   readonly sums: Readonly<Record<string, string>>;
+  /** filefrag: start in the file, address, length and flags, by path. */
+  readonly extents: Readonly<Record<string, readonly (readonly [number, number, number, string])[]>>;
   /** `btrfs subvolume list`. */
   readonly subvolumes: readonly BtrfsSubvolume[];
   readonly default: number;

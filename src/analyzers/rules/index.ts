@@ -7,6 +7,7 @@ import { aptLists } from './apt-lists.ts';
 import { aptPkgcache } from './apt-pkgcache.ts';
 import { authorizedKeys } from './authorized-keys.ts';
 import { backupFiles } from './backup-files.ts';
+import { btrfsSnapshots } from './btrfs-snapshots.ts';
 import { builderSudoers } from './builder-sudoers.ts';
 import { cargoCache } from './cargo-cache.ts';
 import { cloudClients } from './cloud-clients.ts';
@@ -132,6 +133,7 @@ export const REMOVAL_RULES: readonly RemovalRule[] = [
   aptLists,
   aptPkgcache,
   backupFiles,
+  btrfsSnapshots,
   cargoCache,
   cloudClients,
   composerCache,

@@ -46,6 +46,14 @@ export interface Subvolume {
   readonly exclusive: number;
 }
 
+/** What happens to a file's bytes when its last link goes. */
+export interface RemovedContent {
+  /** Bytes of the filesystem that this frees: less than the file is long where it is compressed. */
+  readonly freed: number;
+  /** Bytes that stay, because a snapshot or a clone refers to the same extents. */
+  readonly kept: number;
+}
+
 export interface Filesystem {
   readonly type: string;
   readonly label: string | null;
@@ -73,6 +81,11 @@ export interface Filesystem {
    * free. Called after `scan`; there when `subvolumes` is.
    */
   exclusiveTo?(subvolumes: readonly number[]): number;
+  /**
+   * What removing the file with this inode would free, where that is not simply what the table says it occupies.
+   * Called after `scan`.
+   */
+  removing?(inode: number): RemovedContent;
   /** Content of the file with this inode (the table's `inode` column; a number unique in the filesystem). */
   open(inode: number): Promise<BlockSource>;
   /** Target of a symbolic link, as bytes. */

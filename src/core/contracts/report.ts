@@ -53,6 +53,27 @@ export interface PartitionSection {
   readonly size: number;
 }
 
+/** A subvolume of btrfs: a tree that is mounted by itself, or a snapshot of one. */
+export interface SubvolumeSection {
+  /** As in `subvolid=`; 5 is the top level. */
+  readonly id: number;
+  /** From the top level, as in `subvol=`; empty for the top level. */
+  readonly path: string;
+  /** Where the guest mounts it by itself; null when nowhere. */
+  readonly mountPoint: string | null;
+  readonly uuid: string | null;
+  readonly isSnapshot: boolean;
+  /** `id` of the subvolume that it was a snapshot of; null when it is none, and when that one is gone. */
+  readonly parent: number | null;
+  readonly isReadOnly: boolean;
+  /** It is mounted where no subvolume is asked for. */
+  readonly isDefault: boolean;
+  /** Bytes of file extents that it refers to, each once. */
+  readonly referenced: number;
+  /** Those that no other subvolume refers to: what its removal alone frees. */
+  readonly exclusive: number;
+}
+
 export interface FilesystemSection {
   /** Position in this list; `files[].filesystem` and `directories[].filesystem` mean it. */
   readonly index: number;
@@ -75,11 +96,21 @@ export interface FilesystemSection {
   /** What unused blocks still hold that is not zero; null where it was not measured. */
   readonly stale: number | null;
   readonly mountPoint: string | null;
-  /** Everything that is neither a directory nor a symbolic link, hard links once; null where it was not read. */
+  /**
+   * Everything that is neither a directory nor a symbolic link, hard links once, without snapshots of what the guest
+   * mounts; null where it was not read.
+   */
   readonly files: number | null;
   readonly directories: number | null;
   /** `clean`, `needs-recovery`, or `not-read` for what imgopt only recognises. */
   readonly state: 'clean' | 'needs-recovery' | 'not-read';
+  /** The top level first; absent where the filesystem has no such notion. */
+  readonly subvolumes?: readonly SubvolumeSection[] | undefined;
+  /**
+   * Bytes that only snapshots of what the guest mounts refer to, all together: their files are counted nowhere else.
+   * Absent without `subvolumes`.
+   */
+  readonly snapshotBytes?: number | undefined;
 }
 
 export interface BookEntry {

@@ -12,6 +12,7 @@ import type {
   Filesystem,
   FilesystemDriver,
   FilesystemUsage,
+  RemovedContent,
   Subvolume,
 } from '../../../core/contracts/filesystem.ts';
 import type { BlockSource } from '../../../core/contracts/source.ts';
@@ -171,6 +172,8 @@ async function usedBytes(
   }
 }
 
+const NOTHING: RemovedContent = { freed: 0, kept: 0 };
+
 class BtrfsFilesystem implements Filesystem {
   readonly type = 'btrfs';
   readonly label: string | null;
@@ -188,6 +191,8 @@ class BtrfsFilesystem implements Filesystem {
   private readonly files: Files;
   private findings: ScanFindings | undefined;
   private found: Subvolume[] = [];
+  /** By position of a subvolume, then by the file's number in it. */
+  private readonly removals = new Map<number, ReadonlyMap<number, RemovedContent>>();
 
   constructor(
     volume: Volume,
@@ -234,6 +239,7 @@ class BtrfsFilesystem implements Filesystem {
     this.findings = await new BtrfsScan(volume, builder, roots, subvolumeRoots, numbering).run();
     const { shares, entries } = this.findings;
     this.found = [];
+    this.removals.clear();
     for (const [index, one] of subvolumeRoots.entries()) {
       const entry = entries[index]!;
       if (entry < 0) continue;
@@ -252,6 +258,28 @@ class BtrfsFilesystem implements Filesystem {
 
   subvolumes(): readonly Subvolume[] {
     return this.found;
+  }
+
+  exclusiveTo(subvolumes: readonly number[]): number {
+    if (this.findings === undefined) return 0;
+    const { references, sets } = this.findings;
+    const asked = new Set(subvolumes);
+    const positions = [...this.subvolumeRoots.keys()].filter((at) =>
+      asked.has(this.subvolumeRoots[at]!.tree),
+    );
+    return references.exclusiveTo(sets, new Set(positions));
+  }
+
+  removing(inode: number): RemovedContent {
+    const { numbering, findings, removals } = this;
+    if (findings === undefined) return NOTHING;
+    const position = numbering.subvolumeOf(inode);
+    let files = removals.get(position);
+    if (files === undefined) {
+      files = findings.references.removalsIn(findings.sets, position);
+      removals.set(position, files);
+    }
+    return files.get(numbering.inodeOf(inode)) ?? NOTHING;
   }
 
   open(inode: number): Promise<BlockSource> {

@@ -26,6 +26,7 @@ import type { Volume } from './volume.ts';
 /** What the scan learned beside the entries. */
 export interface ScanFindings {
   readonly references: ExtentReferences;
+  readonly sets: OwnerSets;
   /** Addresses of all nodes of subvolumes. */
   readonly nodes: Float64Array;
   /** By subvolume, in the order of their roots. */
@@ -122,6 +123,7 @@ export class BtrfsScan {
     this.join(root);
     return {
       references: this.references,
+      sets,
       nodes: this.nodes.subarray(0, this.nodeCount),
       shares: this.references.shares(sets, subvolumes.length),
       entries: this.rootEntries(),
@@ -302,7 +304,11 @@ export class BtrfsScan {
       this.compressed.push(number);
     }
     // One leaf, one extent: whose it is the set says.
-    if (position > 0 || view.getUint8(at + EXTENT.type) === EXTENT.inline) return;
+    if (position > 0) return;
+    if (view.getUint8(at + EXTENT.type) === EXTENT.inline) {
+      this.references.addInline(size - EXTENT.diskBytenr, owners, inode);
+      return;
+    }
     if (size < EXTENT.bytes) {
       this.reportItem(owners, inode, 'BTRFS_EXTENT', `an extent's item has ${size} bytes`);
       return;
@@ -320,7 +326,7 @@ export class BtrfsScan {
       );
       return;
     }
-    this.references.add(start, length, owners);
+    this.references.add(start, length, owners, inode);
   }
 
   private addPlaceholders(): void {

@@ -14,6 +14,7 @@ import {
   packagesSection,
   suggestionsSection,
 } from './sections.ts';
+import { subvolumesSection } from './subvolumes.ts';
 
 const TITLES: Record<string, string> = {
   changes: 'Changes',
@@ -24,6 +25,7 @@ const TITLES: Record<string, string> = {
   directories: 'Directories',
   files: 'Files',
   filesystems: 'Filesystems',
+  subvolumes: 'Subvolumes',
   diagnostics: 'Diagnostics',
 };
 
@@ -44,6 +46,7 @@ function start(): void {
     directoriesSection(report, model.tree.allocated(0)),
     filesSection(report),
     filesystemsSection(report),
+    subvolumesSection(report),
     diagnosticsSection(report),
   ].filter((section) => section !== null);
   const links = sections.map(({ id }) =>
