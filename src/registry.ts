@@ -25,6 +25,7 @@ import { vdiFormat } from './disk/formats/vdi/vdi.ts';
 import { vhdFormat } from './disk/formats/vhd/vhd.ts';
 import { vhdxFormat } from './disk/formats/vhdx/vhdx.ts';
 import { vmdkFormat } from './disk/formats/vmdk/vmdk.ts';
+import { btrfsVolumes } from './disk/volumes/btrfs/btrfs.ts';
 import { gptVolumes } from './disk/volumes/gpt/gpt.ts';
 import { lvm2Volumes } from './disk/volumes/lvm2/lvm2.ts';
 import { mbrVolumes } from './disk/volumes/mbr/mbr.ts';
@@ -53,7 +54,7 @@ const BUILT_IN: Contribution = {
     tarFormat,
     cpioFormat,
   ],
-  volumeSystems: [gptVolumes, mbrVolumes, mdVolumes, lvm2Volumes],
+  volumeSystems: [gptVolumes, mbrVolumes, mdVolumes, lvm2Volumes, btrfsVolumes],
   filesystems: [
     extDriver,
     xfsDriver,

@@ -87,6 +87,8 @@ interface Place {
   readonly devices: readonly string[];
   readonly pinned: string | null;
   readonly depth: number;
+  /** What has put it together, and is not asked whether it is a member again. */
+  readonly joinedBy?: VolumeGroupSystem;
   toDisk(range: ByteRange): readonly ByteRange[];
 }
 
@@ -181,7 +183,9 @@ async function explore(place: Place, drivers: Drivers, context: RunContext, foun
   const systems = drivers.volumeSystems.filter((one) => one.probe(probe)?.certainty === 'certain');
   const isDeep = place.depth >= MAX_VOLUME_DEPTH;
   const table = systems.find((one) => 'open' in one);
-  const group = systems.find((one) => 'assemble' in one);
+  const group = systems.find((one) => 'assemble' in one && one !== place.joinedBy) as
+    | VolumeGroupSystem
+    | undefined;
   const filesystem = recognise(probe, drivers.filesystems);
   const isTableAbove = place.depth === 0 && filesystem?.answer.holdsTable !== true;
   if (isTableAbove && table !== undefined) return exploreVolumes(place, table, drivers, context, found);
@@ -271,13 +275,14 @@ async function exploreGroups(drivers: Drivers, context: RunContext, found: Walk)
   const system = drivers.volumeSystems.find((one) => found.claimed.some((claim) => claim.system === one));
   const claims = found.claimed.filter((claim) => claim.system === system);
   found.claimed.splice(0, Infinity, ...found.claimed.filter((claim) => claim.system !== system));
-  const { name, assemble } = claims[0]!.system;
+  const { system: joiner } = claims[0]!;
+  const { name } = joiner;
   const members = claims.map((claim) => ({
     source: claim.place.source,
     context: claim.context.at(name),
   }));
   const inner = context.at(name);
-  const groups = await assemble(members, inner).catch((error: unknown): VolumeGroup[] => {
+  const groups = await joiner.assemble(members, inner).catch((error: unknown): VolumeGroup[] => {
     if (!isArtifactError(error)) throw error;
     context.log.addError(error, inner.where);
     return [];
@@ -293,7 +298,7 @@ async function exploreGroups(drivers: Drivers, context: RunContext, found: Walk)
     }
     for (const volume of group.volumes) {
       for (const { member, start, end } of volume.places) known[member]!.push({ start, end });
-      await exploreGroupVolume(volume, group.name ?? name, claims, name, drivers, at, found);
+      await exploreGroupVolume(volume, group.name ?? name, claims, joiner, drivers, at, found);
     }
   }
   claims.forEach(({ place }, member) => {
@@ -307,7 +312,7 @@ async function exploreGroupVolume(
   volume: GroupVolume,
   group: string,
   claims: readonly Claimed[],
-  scheme: string,
+  joiner: VolumeGroupSystem,
   drivers: Drivers,
   context: RunContext,
   found: Walk,
@@ -327,7 +332,7 @@ async function exploreGroupVolume(
       volume: ownName,
       parent: null,
       index,
-      scheme,
+      scheme: joiner.name,
       type,
       name,
       uuid,
@@ -350,7 +355,10 @@ async function exploreGroupVolume(
     start,
     partition,
     type,
-    devices: volume.devices,
+    devices: joiner.isFilesystem
+      ? [...volume.devices, ...inMembers.flatMap(({ place }) => place.devices)]
+      : volume.devices,
+    ...(joiner.isFilesystem ? { joinedBy: joiner } : {}),
     pinned: volume.pinned ?? inMembers.find(({ place }) => place.pinned !== null)?.place.pinned ?? null,
     depth: 1 + Math.max(...inMembers.map(({ place }) => place.depth)),
     toDisk: (range) => volume.toMembers(range).flatMap((piece) => rangeOnDisk(claims, piece)),

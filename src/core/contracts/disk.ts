@@ -260,6 +260,11 @@ export interface VolumeGroup {
 /** Volumes that are spread over several members: LVM's groups, software RAID. */
 export interface VolumeGroupSystem {
   readonly name: string;
+  /**
+   * What it puts together is a filesystem over its members (btrfs) rather than another device: it looks like a member
+   * itself and is none, and a guest may name any of its members to mount it.
+   */
+  readonly isFilesystem?: true;
   /** Pure: no I/O, no throw. */
   probe(input: ProbeInput): Probe | undefined;
   /**

@@ -29,25 +29,22 @@ export interface FoundDevices {
 
 /** @throws `corrupt` when the first device has no sound superblock, `unsupported` naming a feature */
 export async function findDevices(source: BlockSource, context: Context): Promise<FoundDevices> {
-  const devices = new Map<number, Device>();
-  let newest: Superblock | undefined;
-  let isRepaired = false;
-  for (let start = 0; start < source.size; ) {
-    if (newest !== undefined && devices.size === newest.deviceCount) break;
-    if (devices.size >= MAX_BTRFS_DEVICES) break;
-    const found = await readSuperblock(source, start, context);
-    const { superblock } = found;
-    isRepaired ||= found.isRepaired;
-    if (devices.has(superblock.device) || (newest !== undefined && superblock.uuid !== newest.uuid)) {
+  const first = await readSuperblock(source, 0, context);
+  let newest = first.superblock;
+  let { isRepaired } = first;
+  const devices = new Map([[newest.device, { id: newest.device, start: 0, size: newest.deviceBytes }]]);
+  // The source of a single device is the volume that holds it: what lies behind is nobody's.
+  let start = newest.deviceCount === 1 ? source.size : newest.deviceBytes;
+  while (start < source.size && devices.size < MAX_BTRFS_DEVICES) {
+    const { superblock, isRepaired: isNext } = await readSuperblock(source, start, context);
+    if (devices.has(superblock.device) || superblock.uuid !== newest.uuid) {
       throw corrupt('BTRFS_DEVICES', `the device at byte ${start} is not another one of this filesystem`);
     }
     devices.set(superblock.device, { id: superblock.device, start, size: superblock.deviceBytes });
-    if (newest === undefined || superblock.generation > newest.generation) newest = superblock;
+    if (superblock.generation > newest.generation) newest = superblock;
+    isRepaired ||= isNext;
     start += superblock.deviceBytes;
-    // The source of a single device is the volume that holds it: what lies behind is nobody's.
-    if (newest.deviceCount === 1) break;
   }
-  if (newest === undefined) throw corrupt('BTRFS_MAGIC', 'no superblock is there');
   return { superblock: newest, devices, isRepaired };
 }
 
