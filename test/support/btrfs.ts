@@ -4,7 +4,9 @@ import type { Filesystem } from '../../src/core/contracts/filesystem.ts';
 import type { BlockSource } from '../../src/core/contracts/source.ts';
 import { FILE_TYPE, type FileTable, FileTableBuilder } from '../../src/core/file-table.ts';
 import { btrfsDriver } from '../../src/disk/filesystems/btrfs/btrfs.ts';
+import { btrfsVolumes } from '../../src/disk/volumes/btrfs/btrfs.ts';
 import { fixtureBytes } from './fixtures.ts';
+import { assemble, partitionsOf } from './groups.ts';
 
 /** As find prints it on the mounted filesystem; `blocks` of 512 bytes. */
 export interface BtrfsEntry {
@@ -70,6 +72,14 @@ export async function openBtrfs(source: BlockSource): Promise<OpenedBtrfs> {
   builder.beginSection();
   await filesystem.scan(builder);
   return { filesystem, table: builder.build(), log };
+}
+
+/** The volume that holds a fixture's filesystem: the image, its only partition, or what its partitions are joined to. */
+export async function btrfsVolume(name: string): Promise<BlockSource> {
+  const bytes = fixtureBytes(`btrfs/${name}.img`);
+  const partitions = await partitionsOf(bytes);
+  if (partitions.length < 2) return partitions[0]!;
+  return (await assemble(btrfsVolumes, partitions)).volume('array').source!;
 }
 
 /** Codes without their prefixes, each once, sorted. */
