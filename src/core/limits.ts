@@ -260,6 +260,12 @@ export const MAX_NTFS_LIST_BYTES = 256 * KiB;
 /** NTFS: damaged file records after which a scan gives up: a table of nothing else is none. */
 export const MAX_NTFS_DAMAGED_RECORDS = 1024 * 1024;
 
+/** NTFS: a compression unit, decoded whole: 16 clusters of at most 4 KiB in all that writes them. */
+export const MAX_NTFS_COMPRESSION_UNIT_BYTES = 1 * MiB;
+
+/** NTFS: compression units of one file, 2 bytes each in memory: a terabyte in units of 64 KiB. */
+export const MAX_NTFS_COMPRESSION_UNITS = 16 * 1024 * 1024;
+
 /** NTFS: stretches of unused clusters, 16 bytes each: a terabyte of which every other 64 KiB are in use. */
 export const MAX_NTFS_UNUSED_EXTENTS = 8 * 1024 * 1024;
 

@@ -33,6 +33,10 @@ export async function survive(
     const { filesystem, table, log } = await openFilesystem(driver, memorySource(bytes));
     diagnostics = log.list().length;
     expect((await filesystem.metadataExtents()).total, name).toBeLessThanOrEqual(bytes.length);
+    await ours(async () => {
+      const unused = await filesystem.unusedExtents();
+      expect(unused.clip(0, filesystem.size).total, name).toBe(unused.total);
+    });
     let reads = 0;
     for (let entry = 0; entry < table.count && reads < READS; entry++) {
       const inode = table.inode[entry]!;

@@ -44,7 +44,7 @@ export async function readFileRecords(volume: Volume, mft: Mft, number: number):
   const view = viewOf(base);
   const flags = view.getUint16(MFT_RECORD.flags, true);
   if ((flags & MFT_FLAG.in_use) === 0) throw corrupt('NTFS_RECORD_UNUSED', 'the file record is not in use');
-  if (referenceNumber(view, MFT_RECORD.base_mft_record) !== 0)
+  if (view.getBigUint64(MFT_RECORD.base_mft_record, true) !== 0n)
     throw corrupt('NTFS_RECORD_EXTENSION', 'the file record is a part of another one');
   const sequence = view.getUint16(MFT_RECORD.sequence_number, true);
   const records = [base];

@@ -4,8 +4,9 @@
  * small cache, for readers that ask in pieces.
  */
 import type { BlockExtent, BlockSource } from '../../../core/contracts/source.ts';
-import { corrupt } from '../../../core/errors.ts';
+import { corrupt, unsupported } from '../../../core/errors.ts';
 import type { ByteRange } from '../../../core/extents.ts';
+import { MAX_NTFS_COMPRESSION_UNIT_BYTES, MAX_NTFS_COMPRESSION_UNITS } from '../../../core/limits.ts';
 import { allDone } from '../../../core/parallel.ts';
 import { assertInside } from '../../../sources/file.ts';
 import { mappedSource } from '../../../sources/mapped.ts';
@@ -26,10 +27,10 @@ export class CompressedFile implements BlockSource {
   private readonly clusterSize: number;
   private readonly stored: BlockSource;
   /** By unit: clusters that it has. */
-  private readonly held: Uint32Array;
+  private readonly held: Uint16Array;
   private readonly kept = new Map<number, Promise<Uint8Array>>();
 
-  /** @throws `corrupt` when a unit has holes before its last cluster */
+  /** @throws `corrupt` when a unit is too large, or has holes before its last cluster */
   constructor(source: BlockSource, name: string, clusterSize: number, stream: Stream) {
     const { size, initialized, unit, runs } = stream;
     this.size = size;
@@ -37,9 +38,16 @@ export class CompressedFile implements BlockSource {
     this.clusterSize = clusterSize;
     this.unitBytes = unit * clusterSize;
     this.granularity = this.unitBytes;
+    if (unit === 0 || this.unitBytes > MAX_NTFS_COMPRESSION_UNIT_BYTES)
+      throw corrupt('NTFS_COMPRESSION_UNIT', `is compressed in units of ${unit} clusters`);
     const units = Math.ceil(size / this.unitBytes);
+    if (units > MAX_NTFS_COMPRESSION_UNITS)
+      throw unsupported(
+        'NTFS_COMPRESSION_UNITS',
+        `has ${units} compression units; imgopt reads ${MAX_NTFS_COMPRESSION_UNITS}`,
+      );
     this.stored = mappedSource(source, name, units * this.unitBytes, clusterSize, runs);
-    this.held = new Uint32Array(units);
+    this.held = new Uint16Array(units);
     for (const run of runs.byOwner()) {
       let vcn = runs.logical[run]!;
       for (let left = runs.length[run]!; left > 0; ) {

@@ -71,15 +71,11 @@ export function streamOf(
 
 function openStream({ source, geometry }: Volume, place: string, stream: Stream): BlockSource {
   const { clusterSize } = geometry;
-  const { size, initialized, flags, unit, runs } = stream;
+  const { size, initialized, flags, runs } = stream;
   const method = flags & ATTR_FLAG.compressionMask;
   if (method > ATTR_FLAG.compressed)
     throw unsupported('NTFS_COMPRESSION', `is compressed by method ${method}; imgopt reads LZNT1`);
-  if (method !== 0) {
-    if (unit === 0 || unit > 2 ** 8)
-      throw corrupt('NTFS_COMPRESSION_UNIT', `is compressed in units of ${unit} clusters`);
-    return new CompressedFile(source, place, clusterSize, stream);
-  }
+  if (method !== 0) return new CompressedFile(source, place, clusterSize, stream);
   const written = mappedSource(source, place, initialized, clusterSize, runs);
   // What was never written reads as zeros, whatever its clusters hold.
   return initialized === size

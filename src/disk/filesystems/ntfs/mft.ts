@@ -331,14 +331,12 @@ export async function openMft(volume: Volume): Promise<OpenedMft> {
     );
   const runs = new MappedRuns();
   let end = addRuns(runs, view, data, geometry);
-  const content = (): BlockSource =>
-    mappedSource(source, '$MFT', Math.min(size, end * clusterSize), clusterSize, runs);
   const list = findAttribute(first, TYPE.ATTRIBUTE_LIST);
   const entries = list === undefined ? [] : await readList(volume, first, list);
   try {
     for (const entry of entries) {
       if (entry.type !== TYPE.DATA || !entry.isUnnamed || entry.lowestVcn < end) continue;
-      const piece = await readRecord(content(), recordSize, entry.record);
+      const piece = await readGrowing(volume, runs, entry.record);
       end = addRuns(runs, viewOf(piece), attributeOf(piece, entry, end), geometry);
     }
     if (end * clusterSize < size)
@@ -352,8 +350,38 @@ export async function openMft(volume: Volume): Promise<OpenedMft> {
     reasons.push('part of its MFT is lost');
   }
   checkOverlaps(runs);
-  const bitmap = await readBitmap(volume, first, entries, content(), size, reasons);
-  return { mft: new Mft(volume, content(), bitmap, mirrored), reasons };
+  const content = mappedSource(source, '$MFT', Math.min(size, end * clusterSize), clusterSize, runs);
+  const bitmap = await readBitmap(volume, first, entries, content, size, reasons);
+  return { mft: new Mft(volume, content, bitmap, mirrored), reasons };
+}
+
+/** A record by a map that still grows, whose runs ascend: nothing is made of it that would be made again each time. */
+async function readGrowing(
+  { source, geometry }: Volume,
+  { count, logical, start, length }: MappedRuns,
+  number: number,
+): Promise<Uint8Array> {
+  const { recordSize, clusterSize } = geometry;
+  const bytes = new Uint8Array(recordSize);
+  let low = 0;
+  let high = count;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((logical[middle]! + length[middle]!) * clusterSize > number * recordSize) high = middle;
+    else low = middle + 1;
+  }
+  let done = 0;
+  for (let run = low; run < count && done < recordSize; run++) {
+    const skip = number * recordSize + done - logical[run]! * clusterSize;
+    if (skip < 0) break;
+    const take = Math.min(recordSize - done, length[run]! * clusterSize - skip);
+    await source.read(bytes.subarray(done, done + take), start[run]! * clusterSize + skip);
+    done += take;
+  }
+  const problem =
+    done < recordSize ? 'its place is not known' : recordProblem(viewOf(bytes), 0, recordSize, number);
+  if (problem !== undefined) throw corrupt('NTFS_RECORD_DAMAGED', problem, { where: [`record ${number}`] });
+  return bytes;
 }
 
 function reportAs(context: Context, error: ImgoptError, consequence: string): void {

@@ -50,6 +50,8 @@ export interface ScanFindings {
   readonly gap: ImgoptError | undefined;
 }
 
+/** Damaged records that are told one by one. */
+const MAX_TOLD = 1000;
 /** Seconds from 1601, where NTFS begins to count, to 1970. */
 const EPOCH = 11_644_473_600;
 
@@ -76,6 +78,10 @@ export class NtfsScan {
   async run(): Promise<ScanFindings> {
     await this.mft.readAll(this.visitor(false));
     if (this.deferred.length > 0) await this.mft.readSome(this.deferred, this.visitor(true));
+    if (this.damaged > MAX_TOLD) {
+      const message = `${this.damaged} file records are damaged or missing`;
+      this.volume.context.report('error', 'NTFS_RECORDS_DAMAGED', message);
+    }
     if (this.unmarked > 0) {
       const message = `${this.unmarked} file records are set aside and not in use`;
       this.volume.context.report('info', 'NTFS_RECORDS_RESERVED', message);
@@ -89,17 +95,19 @@ export class NtfsScan {
   private visitor(isSecond: boolean): RecordVisitor {
     return {
       visit: (number, view, at) => this.takeRecord(number, view, at, isSecond),
-      lost: (number, message) => this.damage(number, corrupt('NTFS_RECORD_UNREADABLE', message)),
+      lost: (number, message) => this.damage(number, 'NTFS_RECORD_UNREADABLE', message),
     };
   }
 
-  private damage(number: number, error: ImgoptError): void {
-    let context = this.volume.context.at(`record ${number}`);
-    for (const place of error.where) context = context.at(place);
-    context.report('error', error.code.replace(/^IMGOPT_/, ''), error.message);
-    this.gap ??= error.within(`record ${number}`);
+  /** A flood costs no more than counting. */
+  private damage(number: number, code: string, message: string, where: readonly string[] = []): void {
     if (++this.damaged > MAX_NTFS_DAMAGED_RECORDS)
       throw corrupt('NTFS_MFT', `more than ${MAX_NTFS_DAMAGED_RECORDS} file records are damaged`);
+    if (this.damaged > MAX_TOLD) return;
+    let context = this.volume.context.at(`record ${number}`);
+    for (const place of where) context = context.at(place);
+    context.report('error', code, message);
+    this.gap ??= corrupt(code, message, { where: [`record ${number}`, ...where] });
   }
 
   private takeRecord(number: number, view: DataView, at: number, isSecond: boolean): void {
@@ -113,7 +121,7 @@ export class NtfsScan {
     if (problem !== undefined) {
       // Set aside when the volume was made, and never written.
       if (number < FIRST_FREE_RECORD && view.getUint32(at, true) === 0) return;
-      this.damage(number, corrupt('NTFS_RECORD_DAMAGED', problem));
+      this.damage(number, 'NTFS_RECORD_DAMAGED', problem);
     } else this.takeSound(number, view, at, isSecond);
   }
 
@@ -140,10 +148,8 @@ export class NtfsScan {
       if (slot < 0 || this.files.sequence[slot] !== sequence) {
         this.damage(
           number,
-          corrupt(
-            'NTFS_EXTENSION',
-            `says that it is a part of record ${base}, which is not the file that it was`,
-          ),
+          'NTFS_EXTENSION',
+          `says that it is a part of record ${base}, which is not the file that it was`,
         );
         return;
       }
@@ -156,7 +162,7 @@ export class NtfsScan {
 
   private spoil(number: number, slot: number, error: ImgoptError): void {
     this.files.state[slot]! |= STATE.damaged;
-    this.damage(number, error);
+    this.damage(number, error.code.replace(/^IMGOPT_/, ''), error.message, error.where);
   }
 
   private takeAttribute(number: number, slot: number, type: number, view: DataView, at: number): void {
