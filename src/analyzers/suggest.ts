@@ -199,6 +199,7 @@ function resolve(
       family: rule.family,
       // What stays in unused blocks ships with the image until they are dropped.
       needsUnusedDropped: rule.family !== 'disk',
+      ...(rule.shell === undefined ? {} : { shell: rule.shell }),
     },
     family: rule.family,
     packages: leaving,

@@ -213,7 +213,7 @@ export function removalFromReport(report: Report, tree: SizeTree, options: Scrip
 /** A step of a script without an image: its commands are all there is. */
 function stepOf(
   title: string,
-  { reclaimable, commands, family }: Pick<Suggestion, 'reclaimable' | 'commands' | 'family'>,
+  { reclaimable, commands, family, shell }: Pick<Suggestion, 'reclaimable' | 'commands' | 'family' | 'shell'>,
 ): Step {
   return {
     suggestion: {
@@ -227,6 +227,7 @@ function stepOf(
       reason: 'marked',
       family,
       needsUnusedDropped: true,
+      ...(shell === undefined ? {} : { shell }),
     },
     family: family as RuleFamily,
     packages: [],

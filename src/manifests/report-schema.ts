@@ -183,6 +183,7 @@ const suggestion = z.object({
     .boolean()
     .default(true)
     .describe('The artifact only becomes smaller once unused blocks are dropped.'),
+  shell: z.literal('powershell').optional().describe('What commands are written in; sh when absent.'),
 });
 
 const hygiene = z.object({

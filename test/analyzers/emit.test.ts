@@ -109,3 +109,52 @@ describeWithTools(['shellcheck'], 'emit: shellcheck', () => {
     }
   });
 });
+
+describe('emit for Windows', () => {
+  const windows = guest(
+    {
+      '/Windows/System32/ntoskrnl.exe': 5000,
+      '/Windows/MEMORY.DMP': 900_000,
+      '/hiberfil.sys': 400_000,
+    },
+    [],
+    {
+      os: null,
+      inspection: {
+        root: null,
+        filesystems: [
+          { index: 0, section: 0, mountPoint: null, mounts: [], subvolumes: [], type: 'ntfs' },
+        ] as unknown as Inspection['filesystems'],
+      },
+    },
+  );
+  const steps = (): Promise<Resolved[]> => resolved(REMOVAL_RULES, windows as Inspection);
+
+  it('is a provisioner of PowerShell’s, and none of the shell’s', async () => {
+    const block = emit('packer', await steps(), [], options);
+    expect(block).toMatch(/^provisioner "powershell" \{\n {2}inline = \[<<-IMGOPT\n/);
+    expect(block).toContain('    powercfg.exe /hibernate off\n');
+    expect(block).toContain('Remove-Item -Path "$env:SystemRoot\\MEMORY.DMP"');
+    expect(block).not.toContain('provisioner "shell"');
+    expect(block).not.toContain('fstrim');
+  });
+
+  it('is left out of a shell script, which says so', async () => {
+    const script = emit('shell', await steps(), [], options);
+    expect(script).not.toContain('powercfg');
+    expect(script).toContain('# 2 suggestions for Windows are left out: --emit packer writes them.');
+  });
+
+  it('is tasks of ansible.windows', async () => {
+    const tasks = parse(emit('ansible', await steps(), [], options)) as Record<string, unknown>[];
+    expect(tasks.map((task) => Object.keys(task)[1])).toEqual([
+      'ansible.windows.win_powershell',
+      'ansible.windows.win_powershell',
+    ]);
+  });
+
+  it('stands beside the shell’s where an image has both', async () => {
+    const block = emit('packer', [...(await steps()), ...(await found())], inspection.packages, options);
+    expect(block.match(/^provisioner "(?:powershell|shell)"/gm)).toHaveLength(2);
+  });
+});

@@ -120,7 +120,14 @@ import { unpackagedFiles } from './unpackaged-files.ts';
 import { unstrippedPrograms } from './unstripped-programs.ts';
 import { versionControlTools } from './version-control-tools.ts';
 import { virtualboxSources } from './virtualbox-sources.ts';
+import { windowsComponentLogs } from './windows-component-logs.ts';
+import { windowsComponentStore } from './windows-component-store.ts';
+import { windowsMemoryDumps } from './windows-memory-dumps.ts';
+import { windowsOld } from './windows-old.ts';
 import { windowsPagingFiles } from './windows-paging-files.ts';
+import { windowsRecycleBin } from './windows-recycle-bin.ts';
+import { windowsTemporaryFiles } from './windows-temporary-files.ts';
+import { windowsUpdateCache } from './windows-update-cache.ts';
 import { workstationTools } from './workstation-tools.ts';
 import { zeroClusters } from './zero-clusters.ts';
 import { zeroRuns } from './zero-runs.ts';
@@ -226,7 +233,14 @@ export const REMOVAL_RULES: readonly RemovalRule[] = [
   unstrippedPrograms,
   versionControlTools,
   virtualboxSources,
+  windowsComponentLogs,
+  windowsComponentStore,
+  windowsMemoryDumps,
+  windowsOld,
   windowsPagingFiles,
+  windowsRecycleBin,
+  windowsTemporaryFiles,
+  windowsUpdateCache,
   workstationTools,
   zeroClusters,
   zeroRuns,

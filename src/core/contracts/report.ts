@@ -214,6 +214,9 @@ export interface KindSection {
 
 export type Safety = 'safe' | 'review' | 'risky';
 
+/** What commands are written in when it is not sh. */
+export type CommandShell = 'powershell';
+
 /** Something that could be removed. No byte is counted in two suggestions. */
 export interface Suggestion {
   readonly rule: string;
@@ -228,6 +231,8 @@ export interface Suggestion {
   readonly family: string;
   /** The artifact only becomes smaller once unused blocks are dropped (fstrim, imgopt optimize). */
   readonly needsUnusedDropped: boolean;
+  /** What `commands` are written in; sh when absent. */
+  readonly shell?: CommandShell | undefined;
 }
 
 /** Something that should not be published with an image (`--profile publish`). */

@@ -7,7 +7,7 @@
  */
 import type { JsonValue } from './disk.ts';
 import type { Inspection } from './inspection.ts';
-import type { MeasuredBooks, Safety } from './report.ts';
+import type { CommandShell, MeasuredBooks, Safety } from './report.ts';
 
 /** In the order in which a script works: packages write logs and caches, so those are emptied after them. */
 export type RuleFamily =
@@ -162,7 +162,7 @@ export interface Finding {
   readonly freed?: readonly number[];
   /** For people: patterns and paths, the telling ones first. */
   readonly paths: readonly string[];
-  /** Shell commands, idempotent; packages are removed by the engine's own. */
+  /** Commands of the rule's shell, idempotent; packages are removed by the engine's own. */
   readonly commands: readonly string[];
   readonly reason: string;
 }
@@ -178,6 +178,8 @@ export interface RemovalRule {
   readonly parameters?: readonly RuleParameter[];
   /** Reads content of files: only with --deep. */
   readonly deep?: true;
+  /** What its commands are written in; sh when absent. */
+  readonly shell?: CommandShell;
   evaluate(input: RuleInput): readonly Finding[] | Promise<readonly Finding[]>;
 }
 
