@@ -1,4 +1,5 @@
 /** Which writer makes the output, and with which options. */
+import { extname } from 'node:path';
 import type { Disk } from '../core/contracts/disk.ts';
 import type { Inspection } from '../core/contracts/inspection.ts';
 import type { ImageWriter, WriterOptions, WriteTally } from '../core/contracts/writer.ts';
@@ -15,9 +16,30 @@ function wantedFormat(inspection: Inspection, options: OptimizeOptions): string 
   return options.to === 'vhd' ? 'vpc' : (options.to ?? inspection.artifact.format);
 }
 
-/** For the image as a whole. @throws ImgoptError `usage` for what no writer offers */
+/** What a file of this name is taken for by everybody; `.img` could be anything. */
+const FORMAT_OF_EXTENSION: Readonly<Record<string, string>> = {
+  '.qcow2': 'qcow2',
+  '.vmdk': 'vmdk',
+  '.vhd': 'vpc',
+  '.vdi': 'vdi',
+  '.raw': 'raw',
+};
+
+/** Nobody who names a raw disk's output `.qcow2`, and no format, wants a raw file of that name. */
+function assertNameFits({ to, output }: OptimizeOptions, wanted: string): void {
+  if (to !== undefined || output === null || 'stream' in output) return;
+  const named = FORMAT_OF_EXTENSION[extname(output.path).toLowerCase()];
+  if (named === undefined || named === wanted) return;
+  throw usage('OUTPUT_FORMAT', `the output keeps the format ${wanted}, and its name says ${named}`, {
+    where: [output.path],
+    advice: `add --to ${named === 'vpc' ? 'vhd' : named}, or --to ${wanted === 'vpc' ? 'vhd' : wanted}`,
+  });
+}
+
+/** For the image as a whole. @throws ImgoptError `usage` for what no writer offers, or for a name that says another format */
 export function chooseWriter(inspection: Inspection, options: OptimizeOptions): ChosenWriter {
   const wanted = wantedFormat(inspection, options);
+  assertNameFits(options, wanted);
   const { writer, writerOptions } = writerFor(
     wanted,
     inspection.artifact.format === wanted ? inspection.disk.details : {},

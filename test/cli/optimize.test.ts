@@ -131,6 +131,7 @@ describe('optimize', () => {
     ['no output', [], 2, 'IMGOPT_NO_OUTPUT'],
     ['an output that is the input', ['-o', 'in.qcow2', '--force'], 2, 'IMGOPT_OUTPUT_IS_INPUT'],
     ['a format that nobody writes', ['-o', 'o', '--to', 'floppy'], 2, 'IMGOPT_NO_WRITER'],
+    ['a name that says another format', ['-o', 'out.vmdk'], 2, 'IMGOPT_OUTPUT_FORMAT'],
     ['a level that does not exist', ['-o', 'o', '--level', '99'], 2, 'IMGOPT_BAD_LEVEL'],
     ['clusters of no power of two', ['-o', 'o', '--cluster-size', '3000'], 2, 'IMGOPT_QCOW2_CLUSTER_SIZE'],
     [
