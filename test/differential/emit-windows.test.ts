@@ -10,7 +10,7 @@ import { temporaryFolder } from '../support/temp.ts';
 import { describeWithTools, runTool } from '../support/tools.ts';
 
 describeWithTools(['packer'], 'emit for Windows', () => {
-  it('is HCL that Packer takes, as it formats it', async () => {
+  it('is HCL that Packer takes', async () => {
     const tree = {
       ...WINDOWS,
       '/hiberfil.sys': 5000,

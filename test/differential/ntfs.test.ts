@@ -274,7 +274,8 @@ describeWithTools(['fls', 'icat', 'blkls'], 'ntfs against The Sleuth Kit', () =>
       for (const line of (await runTool('fls', ['-r', '-p', '-u', path])).split('\n')) {
         // Type by name and by record, record-attribute-instance; streams follow a colon, orphans are of The Sleuth Kit.
         const match = /^(\S)\/\S (\d+)-\d+-\d+:\t(.*)$/.exec(line);
-        if (match === null || /^\$|:|^\.$/.test(match[3]!)) continue;
+        if (match === null || Number(match[2]) < 16 || /^\$Extend\/|^\$OrphanFiles|:/.test(match[3]!))
+          continue;
         theirs.set(`/${latin1(match[3]!)}`, Number(match[2]));
       }
       const ours = [...entries].filter(([one]) => isPrintable(one)).sort();

@@ -38,7 +38,7 @@ export interface NtfsImage {
 export const NTFS_IMAGES: Readonly<Record<string, NtfsImage>> = JSON.parse(
   fixtureBytes('ntfs/expected.json').toString(),
 );
-export const CLEAN_NTFS: readonly string[] = ['windows', 'pieces', 'small', 'sectors', 'clusters'];
+export const CLEAN_NTFS: readonly string[] = ['windows', 'pieces', 'small', 'sectors', 'clusters', 'system'];
 
 let images: Buffer | undefined;
 
