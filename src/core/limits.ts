@@ -227,6 +227,9 @@ export const MAX_BTRFS_NODES = 1024 * 1024;
 /** btrfs: subvolumes and snapshots of one filesystem; snapper keeps a hundred, container stores some thousand. */
 export const MAX_BTRFS_SUBVOLUMES = 256 * 1024;
 
+/** btrfs: members of all distinct sets of subvolumes that share something, 16 bytes each; a thousand snapshots of a system make a million. */
+export const MAX_BTRFS_OWNERS = 16 * 1024 * 1024;
+
 /** btrfs: file extents in distinct leaves, whose places are held sorted, 20 bytes each: 4 TiB in extents of 128 KiB. */
 export const MAX_BTRFS_EXTENTS = 32 * 1024 * 1024;
 

@@ -5,8 +5,10 @@ import type { BlockSource } from '../../src/core/contracts/source.ts';
 import { FILE_TYPE, type FileTable, FileTableBuilder } from '../../src/core/file-table.ts';
 import { btrfsDriver } from '../../src/disk/filesystems/btrfs/btrfs.ts';
 import { btrfsVolumes } from '../../src/disk/volumes/btrfs/btrfs.ts';
+import { memorySource } from '../../src/sources/memory.ts';
 import { fixtureBytes } from './fixtures.ts';
 import { assemble, partitionsOf } from './groups.ts';
+import { contentOf } from './volumes.ts';
 
 /** As find prints it on the mounted filesystem; `blocks` of 512 bytes. */
 export interface BtrfsEntry {
@@ -74,10 +76,14 @@ export async function openBtrfs(source: BlockSource): Promise<OpenedBtrfs> {
   return { filesystem, table: builder.build(), log };
 }
 
-/** The volume that holds a fixture's filesystem: the image, its only partition, or what its partitions are joined to. */
-export async function btrfsVolume(name: string): Promise<BlockSource> {
-  const bytes = fixtureBytes(`btrfs/${name}.img`);
-  const partitions = await partitionsOf(bytes);
+/** The volume that holds a fixture's filesystem. */
+export function btrfsVolume(name: string): Promise<BlockSource> {
+  return btrfsJoined(memorySource(fixtureBytes(`btrfs/${name}.img`)));
+}
+
+/** What a disk's partitions are joined to; its only partition, or the disk itself. */
+export async function btrfsJoined(disk: BlockSource): Promise<BlockSource> {
+  const partitions = await partitionsOf(await contentOf(disk));
   if (partitions.length < 2) return partitions[0]!;
   return (await assemble(btrfsVolumes, partitions)).volume('array').source!;
 }

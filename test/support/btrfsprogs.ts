@@ -114,7 +114,7 @@ function chunksOf(image: string): Chunk[] {
   const text = dump(image, 'chunk');
   return text
     .split(/\titem \d+ /)
-    .filter((item) => item.includes(' CHUNK_ITEM '))
+    .filter((item) => item.startsWith('key (FIRST_CHUNK_TREE CHUNK_ITEM '))
     .map((item) => {
       const start = Number(/CHUNK_ITEM (\d+)\)/.exec(item)![1]);
       const [, length, type] = /length (\d+) owner .* type (\S+)/.exec(item)!;

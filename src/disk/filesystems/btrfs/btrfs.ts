@@ -116,7 +116,14 @@ async function readChunks(
 }
 
 /** A chunk of which no copy is here cannot be read: its device is named. */
-function refuseMissing({ chunks, devices, context }: Volume, uuids: ReadonlyMap<number, string>): void {
+function refuseMissing(
+  { chunks, devices, context, superblock }: Volume,
+  uuids: ReadonlyMap<number, string>,
+): void {
+  if (uuids.size !== superblock.deviceCount) {
+    const message = `the superblock counts ${superblock.deviceCount} devices, the chunk tree has ${uuids.size}`;
+    context.report('error', 'BTRFS_DEVICES', message);
+  }
   const numbers = new Set([...chunks.missing, ...[...uuids.keys()].filter((id) => !devices.has(id))]);
   if (numbers.size === 0) return;
   const names = [...numbers]

@@ -2,6 +2,8 @@
  * Sets of subvolumes. Snapshots share nodes, and whatever is found in a node is found once in each of its owners; most
  * nodes of a tree have the same owners, so sets are kept once and passed on by reference.
  */
+import { unsupported } from '../../../core/errors.ts';
+import { MAX_BTRFS_OWNERS } from '../../../core/limits.ts';
 
 export interface OwnerSet {
   readonly id: number;
@@ -10,14 +12,16 @@ export interface OwnerSet {
 }
 
 export interface OwnerUnion {
-  union(a: OwnerSet, b: OwnerSet): OwnerSet;
+  unionOf(sets: ReadonlySet<OwnerSet>): OwnerSet;
 }
 
 export class OwnerSets implements OwnerUnion {
   private readonly sets: OwnerSet[] = [];
   private readonly byMembers = new Map<string, OwnerSet>();
-  /** By the identities of two sets. */
-  private readonly unions = new Map<number, Map<number, OwnerSet>>();
+  /** By the identities of the sets that were united. */
+  private readonly unions = new Map<string, OwnerSet>();
+  /** Numbers kept in sets and in the keys of these maps. */
+  private kept = 0;
 
   single(member: number): OwnerSet {
     return this.intern([member]);
@@ -27,17 +31,18 @@ export class OwnerSets implements OwnerUnion {
     return this.sets[id]!;
   }
 
-  union(a: OwnerSet, b: OwnerSet): OwnerSet {
-    if (a === b) return a;
-    let known = this.unions.get(a.id);
-    if (known === undefined) {
-      known = new Map();
-      this.unions.set(a.id, known);
-    }
-    let union = known.get(b.id);
+  /** @throws `unsupported` when subvolumes share in more ways than are kept */
+  unionOf(sets: ReadonlySet<OwnerSet>): OwnerSet {
+    const ids = Array.from(sets, ({ id }) => id).sort((a, b) => a - b);
+    if (ids.length === 1) return this.of(ids[0]!);
+    const key = ids.join();
+    let union = this.unions.get(key);
     if (union === undefined) {
-      union = this.intern([...new Set([...a.members, ...b.members])].sort((x, y) => x - y));
-      known.set(b.id, union);
+      const members = new Set<number>();
+      for (const { members: some } of sets) for (const one of some) members.add(one);
+      union = this.intern([...members].sort((a, b) => a - b));
+      this.unions.set(key, union);
+      this.count(ids.length);
     }
     return union;
   }
@@ -49,7 +54,18 @@ export class OwnerSets implements OwnerUnion {
       set = { id: this.sets.length, members };
       this.sets.push(set);
       this.byMembers.set(key, set);
+      this.count(members.length);
     }
     return set;
+  }
+
+  private count(numbers: number): void {
+    this.kept += numbers;
+    if (this.kept > MAX_BTRFS_OWNERS) {
+      throw unsupported(
+        'BTRFS_TOO_MANY_OWNERS',
+        'its subvolumes share extents in too many ways to be told apart',
+      );
+    }
   }
 }

@@ -92,13 +92,18 @@ export class ExtentReferences {
     for (let i = 0; i < order.length; ) {
       const first = i;
       const place = start[order[i]!]!;
-      let set = sets.of(owners[order[i]!]!);
+      const set = sets.of(owners[order[i]!]!);
+      let all: Set<OwnerSet> | undefined;
       let sectors = 0;
       for (; i < order.length && start[order[i]!] === place; i++) {
-        set = sets.union(set, sets.of(owners[order[i]!]!));
+        const one = sets.of(owners[order[i]!]!);
+        if (one !== set) {
+          all ??= new Set([set]);
+          all.add(one);
+        }
         sectors = Math.max(sectors, length[order[i]!]!);
       }
-      take(sectors * sectorSize, set, first, i);
+      take(sectors * sectorSize, all === undefined ? set : sets.unionOf(all), first, i);
     }
   }
 

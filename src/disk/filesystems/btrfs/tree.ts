@@ -41,7 +41,8 @@ export interface TreeVisitor {
 }
 
 interface Node extends NodeReference {
-  owners: OwnerSet;
+  /** One, or those of all places that name it; united when it is its turn. */
+  owners: OwnerSet | Set<OwnerSet>;
 }
 
 export interface OwnedRoot extends TreeRoot {
@@ -57,7 +58,8 @@ export async function walkTrees(
 ): Promise<void> {
   const levels: Map<number, Node>[] = Array.from({ length: NODE.maxLevel }, () => new Map());
   let total = 0;
-  const enqueue = (node: Node): void => {
+  const ownersOf = ({ owners }: Node): OwnerSet => (owners instanceof Set ? sets.unionOf(owners) : owners);
+  const enqueue = (node: Node & { owners: OwnerSet }): void => {
     const known = levels[node.level]!.get(node.bytenr);
     if (known === undefined) {
       if (++total > MAX_BTRFS_NODES) {
@@ -65,11 +67,11 @@ export async function walkTrees(
       }
       levels[node.level]!.set(node.bytenr, node);
       visitor.met?.(node.bytenr);
-    } else if (isSameReference(known, node)) known.owners = sets.union(known.owners, node.owners);
-    else {
+    } else if (!isSameReference(known, node)) {
       const message = 'two places that name it do not agree about it';
       visitor.failed(corrupt('BTRFS_NODE_TWICE', message, { where: [nameOf(node)] }), node.owners);
-    }
+    } else if (known.owners instanceof Set) known.owners.add(node.owners);
+    else if (known.owners !== node.owners) known.owners = new Set([known.owners, node.owners]);
   };
   for (const { bytenr, level, generation, tree, owners } of roots) {
     if (level >= NODE.maxLevel) {
@@ -83,17 +85,18 @@ export async function walkTrees(
     await readNodes(volume, nodes, {
       visit: (node, view, at, bytes) => {
         const count = countOf(view, at);
-        if (level === 0) visitor.leaf({ view, bytes, at, count }, node.owners);
+        const owners = ownersOf(node);
+        if (level === 0) visitor.leaf({ view, bytes, at, count }, owners);
         else {
           for (let i = 0; i < count; i++) {
             const child = childAt(node, view, at, count, i);
             if (visitor.wants?.(child.first, child.limit) ?? true) {
-              enqueue({ ...child, owners: node.owners });
+              enqueue({ ...child, owners });
             }
           }
         }
       },
-      lost: (node, problem) => visitor.failed(problemOf(node, problem), node.owners),
+      lost: (node, problem) => visitor.failed(problemOf(node, problem), ownersOf(node)),
     });
   }
 }
@@ -143,7 +146,7 @@ export async function walkTree(
   root: TreeRoot,
   visitor: Pick<TreeVisitor, 'wants' | 'met'> & { leaf(leaf: Leaf): void; failed(error: ImgoptError): void },
 ): Promise<void> {
-  await walkTrees(volume, [{ ...root, owners: ONE }], { union: () => ONE }, visitor);
+  await walkTrees(volume, [{ ...root, owners: ONE }], { unionOf: () => ONE }, visitor);
 }
 
 const ONE: OwnerSet = { id: 0, members: [0] };
