@@ -7,12 +7,12 @@
  * What a file occupies and what its end frees are not the same everywhere: where a filesystem has snapshots and clones,
  * it says what stays, and that is not promised.
  */
-import type { Filesystem } from '../core/contracts/filesystem.ts';
+import type { Filesystem, RemovedContent } from '../core/contracts/filesystem.ts';
 import type { Inspection } from '../core/contracts/inspection.ts';
 import type { GuestBoot, GuestFiles } from '../core/contracts/rule.ts';
 import { ownershipOf } from './ownership.ts';
 
-/** A table entry and what taking it frees. */
+/** A table entry and what taking it frees; -1 for bytes of filesystems that are no entry's alone (snapshots). */
 export interface Taken {
   readonly entry: number;
   readonly bytes: number;
@@ -82,7 +82,7 @@ export class Claims {
         ? table.allocated[entry]!
         : freed === undefined
           ? this.unlinked(entry, total)
-          : freed[position]!;
+          : this.shrunk(entry, freed[position]!, total);
       this.taken.push({ entry, bytes: frees });
       total.bytes += frees;
       if (!isDirectory) total.files++;
@@ -105,15 +105,24 @@ export class Claims {
   }
 
   private freedWith(entry: number, total: Freed): number {
+    const removed = this.removing(entry);
+    if (removed === undefined) return this.inspection.table.allocated[entry]!;
+    total.kept += removed.kept;
+    return removed.freed;
+  }
+
+  /** What a file that loses `bytes` of its content frees: no more than if it went, where others refer to it. */
+  private shrunk(entry: number, bytes: number, total: Freed): number {
+    const removed = this.removing(entry);
+    if (removed === undefined || removed.freed >= bytes) return bytes;
+    total.kept += Math.min(removed.kept, bytes - removed.freed);
+    return removed.freed;
+  }
+
+  private removing(entry: number): RemovedContent | undefined {
+    if (this.sharing.length === 0) return undefined;
     const { table, filesystemOf } = this.inspection;
-    if (this.sharing.length > 0) {
-      const removed = this.sharing[filesystemOf(entry)]?.removing?.(table.inode[entry]!);
-      if (removed !== undefined) {
-        total.kept += removed.kept;
-        return removed.freed;
-      }
-    }
-    return table.allocated[entry]!;
+    return this.sharing[filesystemOf(entry)]?.removing?.(table.inode[entry]!);
   }
 
   /** Takes all that leaves with these packages. */

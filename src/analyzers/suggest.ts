@@ -206,7 +206,10 @@ function resolve(
     commands: finding.commands,
     rule,
     finding,
-    taken: claims.taken.slice(before),
+    taken: [
+      ...claims.taken.slice(before),
+      ...(rule.family !== 'disk' && finding.bytes !== undefined ? [{ entry: -1, bytes: finding.bytes }] : []),
+    ],
   };
 }
 

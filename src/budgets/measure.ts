@@ -133,9 +133,14 @@ function filesystems(budget: Budget, report: Report): Measurement {
   if (report.artifact.allocated === null) throw unmeasurable(budget, NO_BYTES);
   const accepts = compilePattern(budget.match ?? '*', 'name');
   const chosen = report.filesystems.filter((one) =>
-    [filesystemName(one), one.mountPoint, one.label, one.uuid, String(one.index)].some(
-      (name) => name !== null && accepts(name),
-    ),
+    [
+      filesystemName(one),
+      one.mountPoint,
+      ...(one.subvolumes ?? []).map(({ mountPoint }) => mountPoint),
+      one.label,
+      one.uuid,
+      String(one.index),
+    ].some((name) => name !== null && accepts(name)),
   );
   const parts = chosen.map((one) => {
     const size = one[budget.of];

@@ -22,6 +22,7 @@ import {
 } from '../analyzers/what-if.ts';
 import type { PredictionSection, Report, Suggestion } from '../core/contracts/report.ts';
 import type { RuleFamily } from '../core/contracts/rule.ts';
+import { FILE_FLAG } from '../core/file-table.ts';
 import { packageBytes, type Tab } from './model.ts';
 import type { Marks, ScriptKind } from './state.ts';
 
@@ -72,12 +73,14 @@ export function removalFromImage(
   const inReport = positionsInReport(inspection, report.packages);
   const inInspection = new Map(inReport.map((at, index) => [at, index]));
   const reasons = untouchable(run, tree);
+  const isMounted = (entry: number): boolean =>
+    (inspection.table.flags[entry]! & (FILE_FLAG.snapshot | FILE_FLAG.unmounted)) === 0;
   const markedOf = (marks: Marks): Marked => ({
     trees: [...marks.directories].map((node) => {
       const path = pathInTree(tree, node);
       const entry = tree.entry[node]!;
       // What a mount hides and what is mounted nowhere has no path in the running guest.
-      const isReachable = inspection.pathOf(entry) === path && isNameable(path);
+      const isReachable = inspection.pathOf(entry) === path && isMounted(entry) && isNameable(path);
       return { entry, title: path, command: isReachable ? removeTreeCommand(run, entry, path) : null };
     }),
     packages: [...marks.packages].flatMap((at) => inInspection.get(at) ?? []),
@@ -145,7 +148,9 @@ function untouchable(run: RuleRun, tree: SizeTree): Map<number, string> {
     const entry = tree.entry[node]!;
     if (entry < 0) reasons.set(node, 'is no directory of one filesystem: mark what is in it');
     else if (starts.has(entry)) forbidAbove(node, 'holds the kernel that starts the machine');
-    else if (table.parent[entry]! < 0) {
+    else if ((table.flags[entry]! & FILE_FLAG.snapshot) !== 0) {
+      forbidAbove(node, 'is or holds a snapshot: mark the suggestion that removes those');
+    } else if (table.parent[entry]! < 0) {
       forbidAbove(tree.parent[node]!, 'has another filesystem mounted in it: mark what is in it');
     }
   }

@@ -147,7 +147,7 @@ function chosenFilesystems(inspection: Inspection, values: readonly string[]): S
       (one) =>
         String(one.index) === value ||
         one.label === value ||
-        one.mountPoint === value ||
+        one.mounts.some(({ mountPoint }) => mountPoint === value) ||
         one.uuid?.toLowerCase() === value.toLowerCase(),
     );
     if (found.length === 0) {

@@ -262,6 +262,48 @@ describeWithTools(['chromium'], 'HTML report', () => {
     await page.close();
   });
 
+  test('subvolumes stand in a table of their own, by what each holds alone', async () => {
+    const [filesystem] = sampleReport.filesystems;
+    const plain = { uuid: null, isSnapshot: false, parent: null, isReadOnly: false, isDefault: false };
+    const path = write('subvolumes.html', {
+      ...sampleReport,
+      filesystems: [
+        {
+          ...filesystem!,
+          type: 'btrfs',
+          subvolumes: [
+            { ...plain, id: 5, path: '', mountPoint: null, isDefault: true, referenced: 0, exclusive: 0 },
+            { ...plain, id: 256, path: '@', mountPoint: '/', referenced: 3 * 1024 ** 2, exclusive: 4096 },
+            {
+              ...plain,
+              id: 257,
+              path: 'kept\u202egpj',
+              mountPoint: null,
+              isSnapshot: true,
+              parent: 256,
+              isReadOnly: true,
+              referenced: 3 * 1024 ** 2,
+              exclusive: 1024 ** 2,
+            },
+          ],
+          snapshotBytes: 1024 ** 2,
+        },
+      ],
+    });
+    const { page, problems } = await browser.open(path);
+    const section = page.locator('#subvolumes');
+    expect(await firstCells(section)).toEqual(['kept\\u{202e}gpj', '@', '/']);
+    expect(await section.locator('tbody tr').first().locator('td').allTextContents()).toEqual([
+      '–',
+      '1.0 MiB',
+      '3.0 MiB',
+      'snapshot of 256, read-only',
+      '257',
+      'root',
+    ]);
+    expect(problems).toEqual([]);
+  });
+
   test('a package list shows what packages declare, and nothing that nobody measured', async () => {
     const list = join(folder, 'packages.txt');
     writeFileSync(list, 'libc6 2.36-9 12988\nbash 5.2.15-2 7165\nadduser 3.134 686\n');

@@ -8,6 +8,7 @@ import type { Report } from '../../src/core/contracts/report.ts';
 import { removalFromImage, removalFromReport } from '../../src/explore/removal.ts';
 import type { Marks } from '../../src/explore/state.ts';
 import { blocks, guest } from '../analyzers/rules/support.ts';
+import { inspectedSubvolumes } from '../inspect/fake-filesystem.ts';
 import { sampleReport } from '../reporters/sample.ts';
 
 const OPTIONS = { artifact: 'disk.raw', version: '1' };
@@ -15,6 +16,41 @@ const marksOf = (marks: { directories?: number[]; packages?: number[]; suggestio
   directories: new Set(marks.directories),
   packages: new Set(marks.packages),
   suggestions: new Set(marks.suggestions),
+});
+
+describe('with subvolumes', async () => {
+  const inspection = await inspectedSubvolumes(
+    {
+      '/@/etc/os-release': 'ID=x\n',
+      '/@/etc/passwd': '',
+      '/@/etc/fstab': 'UUID=aa / fake subvol=@\nUUID=aa /home fake subvol=@home\n',
+      '/@/usr/bin/x': 'x',
+      '/@home/user/big': 'x'.repeat(5000),
+      '/kept/etc/passwd': '',
+      '/attic/old': 'old',
+    },
+    { '@': {}, '@home': {}, kept: { parentUuid: 'uuid-@', isReadOnly: true } },
+  );
+  const run = await prepareRules(inspection);
+  const tree = treeOfInspection(inspection);
+  const removal = removalFromImage(run, sampleReport, [], tree, OPTIONS, async () => {
+    throw new Error('is not sampled');
+  });
+  const nodes = new Map(Array.from({ length: tree.count }, (_, at) => [pathInTree(tree, at), at]));
+  const refusal = (path: string) => removal.refusal('directories', nodes.get(path)!);
+
+  test('what is mounted is emptied, not removed; a snapshot goes by its own suggestion', async () => {
+    expect(refusal('/usr')).toBeNull();
+    expect(refusal('/home')).toBeNull();
+    expect(refusal('/[filesystem 0]/kept')).toMatch(/^is or holds a snapshot/);
+    expect(refusal('/[filesystem 0]')).toMatch(/^is or holds a snapshot/);
+    expect(refusal('/[filesystem 0]/attic')).toBeNull();
+    const marks = marksOf({ directories: [nodes.get('/home')!, nodes.get('/[filesystem 0]/attic')!] });
+    const text = await removal.script(marks, 'shell');
+    expect(text).toContain('find /home -xdev -mindepth 1 -delete');
+    expect(text).not.toMatch(/rm .*attic/);
+    expect((await removal.predict(marks)).left).toBe(1);
+  });
 });
 
 describe('with an image', async () => {

@@ -1,8 +1,15 @@
 /** Filesystems from a map of paths, for the root tree and for inspections without real drivers. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DiagnosticLog, RunContext } from '../../src/core/context.ts';
 import type { Filesystem, FilesystemDriver, Subvolume } from '../../src/core/contracts/filesystem.ts';
+import type { Inspection } from '../../src/core/contracts/inspection.ts';
 import { corrupt } from '../../src/core/errors.ts';
 import { ExtentSet } from '../../src/core/extents.ts';
 import { FILE_TYPE, type FileTableBuilder } from '../../src/core/file-table.ts';
+import { rawFormat } from '../../src/disk/formats/raw/raw.ts';
+import { inspect } from '../../src/inspect/inspect.ts';
 import { memorySource } from '../../src/sources/memory.ts';
 
 /** `{ link }` is a symbolic link, null a directory, `{ broken }` a file that cannot be read, `{ sparse }` one that
@@ -20,6 +27,7 @@ export function fakeFilesystem(
   tree: Tree,
   more: Partial<Filesystem> = {},
   known = new Map<string, number>(),
+  allocated = 4096,
 ): Filesystem {
   const contents = new Map<number, Tree[string]>();
   return {
@@ -44,7 +52,7 @@ export function fakeFilesystem(
         const size = typeof value === 'string' ? value.length : (sparse ?? 4096);
         const isLink = value !== null && typeof value === 'object' && 'link' in value;
         const type = value === null ? FILE_TYPE.directory : isLink ? FILE_TYPE.symlink : FILE_TYPE.file;
-        builder.set(entry, type, 0o755, 0, 0, 1, size, 4096, inode, 0);
+        builder.set(entry, type, 0o755, 0, 0, 1, size, type === FILE_TYPE.file ? allocated : 4096, inode, 0);
         contents.set(inode++, value);
         known.set(path, entry);
         return entry;
@@ -78,6 +86,7 @@ export function fakeWithSubvolumes(
   tree: Tree,
   subvolumes: Readonly<Record<string, Partial<Subvolume>>>,
   more: Partial<Filesystem> = {},
+  allocated?: number,
 ): Filesystem {
   const known = new Map<string, number>();
   const isDefault = !Object.values(subvolumes).some((one) => one.isDefault);
@@ -105,7 +114,36 @@ export function fakeWithSubvolumes(
       ...more,
     },
     known,
+    allocated,
   );
+}
+
+/** Inspects a disk that is all one such filesystem, with the UUID `aa`. */
+export async function inspectedSubvolumes(
+  tree: Tree,
+  subvolumes: Readonly<Record<string, Partial<Subvolume>>>,
+  more: Partial<Filesystem> = {},
+  allocated?: number,
+): Promise<Inspection> {
+  const folder = mkdtempSync(join(tmpdir(), 'imgopt-test-'));
+  try {
+    const path = join(folder, 'disk.raw');
+    writeFileSync(path, Buffer.from('FAKE a'.padEnd(65536, '\0')));
+    const inspection = await inspect(path, new RunContext({ log: new DiagnosticLog() }), {
+      drivers: {
+        formats: [rawFormat],
+        volumeSystems: [],
+        filesystems: [
+          fakeDriver({ a: fakeWithSubvolumes(tree, subvolumes, { uuid: 'aa', ...more }, allocated) }),
+        ],
+        packageDatabases: [],
+      },
+    });
+    await inspection.close();
+    return inspection;
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }
 
 /** A driver that knows volumes by their first bytes, `FAKE` and a name, and opens `filesystems[name]`. */

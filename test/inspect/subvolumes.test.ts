@@ -1,33 +1,10 @@
 /** A filesystem with subvolumes as the layouts of distributions mount it. */
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { mountTree } from '../../src/analyzers/mount-tree.ts';
 import { pathInTree, treeOfInspection } from '../../src/analyzers/size-tree.ts';
-import { DiagnosticLog, RunContext } from '../../src/core/context.ts';
-import type { Filesystem, Subvolume } from '../../src/core/contracts/filesystem.ts';
+import type { Subvolume } from '../../src/core/contracts/filesystem.ts';
 import type { Inspection } from '../../src/core/contracts/inspection.ts';
-import { rawFormat } from '../../src/disk/formats/raw/raw.ts';
-import { inspect } from '../../src/inspect/inspect.ts';
-import { temporaryFolder } from '../support/temp.ts';
-import { fakeDriver, fakeWithSubvolumes, type Tree } from './fake-filesystem.ts';
-
-const folder = temporaryFolder();
-
-async function run(filesystem: Filesystem): Promise<Inspection> {
-  const path = join(folder, 'disk.raw');
-  writeFileSync(path, Buffer.from('FAKE a'.padEnd(65536, '\0')));
-  const inspection = await inspect(path, new RunContext({ log: new DiagnosticLog() }), {
-    drivers: {
-      formats: [rawFormat],
-      volumeSystems: [],
-      filesystems: [fakeDriver({ a: filesystem })],
-      packageDatabases: [],
-    },
-  });
-  await inspection.close();
-  return inspection;
-}
+import { inspectedSubvolumes, type Tree } from './fake-filesystem.ts';
 
 const below = (prefix: string, tree: Tree): Tree =>
   Object.fromEntries(Object.entries(tree).map(([path, value]) => [`/${prefix}${path}`, value]));
@@ -67,7 +44,7 @@ const counted = ({ table, pathOf }: Inspection): string[] => {
 describe("Ubuntu's layout: @ and @home, snapshots of timeshift", () => {
   const fstab = 'UUID=aa / fake defaults,subvol=@ 0 1\nUUID=aa /home fake defaults,subvol=@home 0 2\n';
   const filesystem = () =>
-    fakeWithSubvolumes(
+    inspectedSubvolumes(
       {
         ...below('@', system(fstab)),
         '/@home/user/notes': 'notes',
@@ -81,11 +58,10 @@ describe("Ubuntu's layout: @ and @home, snapshots of timeshift", () => {
         '@home': {},
         '@/var/lib/machines': {},
       },
-      { uuid: 'aa' },
     );
 
   it('mounts by the options, takes the subvolume that names itself, and not its snapshot', async () => {
-    const found = await run(filesystem());
+    const found = await filesystem();
     expect(mounts(found)).toEqual(['/ @', '/home @home']);
     expect(codes(found)).toEqual([]);
     expect(found.os).toMatchObject({ id: 'test' });
@@ -98,7 +74,7 @@ describe("Ubuntu's layout: @ and @home, snapshots of timeshift", () => {
   });
 
   it('prints no path twice, and counts no file of a snapshot', async () => {
-    const found = await run(filesystem());
+    const found = await filesystem();
     const all = paths(found);
     expect(new Set(all).size).toBe(all.length);
     const snapshot = '/[filesystem 0]/timeshift-btrfs/snapshots/2024-01-01';
@@ -124,7 +100,7 @@ describe("Ubuntu's layout: @ and @home, snapshots of timeshift", () => {
   });
 
   it('is one tree, in which a snapshot is what it holds alone', async () => {
-    const found = await run(filesystem());
+    const found = await filesystem();
     const tree = treeOfInspection(found);
     const nodes = new Map(Array.from({ length: tree.count }, (_, node) => [pathInTree(tree, node), node]));
     expect(nodes.size).toBe(tree.count);
@@ -145,12 +121,9 @@ describe("Fedora's layout: root and home", () => {
     'UUID=aa / fake subvol=root,compress=zstd:1 0 0\nUUID=aa /home fake compress=zstd:1,subvol=home 0 0\n';
 
   it('shows nothing beside what is mounted', async () => {
-    const found = await run(
-      fakeWithSubvolumes(
-        { ...below('root', system(fstab)), '/home/user/x': 'x' },
-        { root: {}, home: {} },
-        { uuid: 'aa' },
-      ),
+    const found = await inspectedSubvolumes(
+      { ...below('root', system(fstab)), '/home/user/x': 'x' },
+      { root: {}, home: {} },
     );
     expect(mounts(found)).toEqual(['/ root', '/home home']);
     expect([...mountTree(found).inner.keys()]).toEqual(['home']);
@@ -175,7 +148,7 @@ describe("openSUSE's layout: the root is a snapshot, and the default", () => {
   ].join('\n');
   const root = '@/.snapshots/1/snapshot';
   const filesystem = () =>
-    fakeWithSubvolumes(
+    inspectedSubvolumes(
       {
         ...below(root, { ...system(fstab), '/.snapshots': null }),
         ...below('@/.snapshots/2/snapshot', system(fstab)),
@@ -189,11 +162,10 @@ describe("openSUSE's layout: the root is a snapshot, and the default", () => {
         [root]: snapshotOf('@', { isDefault: true, isReadOnly: false }),
         '@/.snapshots/2/snapshot': snapshotOf(root, { exclusive: 4096 }),
       },
-      { uuid: 'aa' },
     );
 
   it('mounts the default at /, by path and by number, what exists and once', async () => {
-    const found = await run(filesystem());
+    const found = await filesystem();
     expect(mounts(found)).toEqual([`/ ${root}`, '/home @/home', '/.snapshots @/.snapshots']);
     expect(codes(found)).toEqual([]);
     const all = paths(found);
@@ -217,16 +189,13 @@ describe('other systems', () => {
   const fstab = (name: string) => `UUID=aa / fake subvol=${name} 0 0\n`;
 
   it('tells that there are two, one of them with snapshots', async () => {
-    const found = await run(
-      fakeWithSubvolumes(
-        {
-          ...below('debian', system(fstab('debian'))),
-          ...below('arch', system(fstab('nowhere'))),
-          ...below('kept', system(fstab('debian'))),
-        },
-        { arch: {}, debian: {}, kept: snapshotOf('debian') },
-        { uuid: 'aa' },
-      ),
+    const found = await inspectedSubvolumes(
+      {
+        ...below('debian', system(fstab('debian'))),
+        ...below('arch', system(fstab('nowhere'))),
+        ...below('kept', system(fstab('debian'))),
+      },
+      { arch: {}, debian: {}, kept: snapshotOf('debian') },
     );
     expect(mounts(found)).toEqual(['/ debian']);
     expect(codes(found)).toEqual(['IMGOPT_SEVERAL_ROOTS']);
@@ -235,12 +204,9 @@ describe('other systems', () => {
   });
 
   it('takes a system that only snapshots of something gone are left of', async () => {
-    const found = await run(
-      fakeWithSubvolumes(
-        { ...below('b', system(fstab('a'))), ...below('c', system(fstab('a'))) },
-        { b: snapshotOf('a', { id: 300 }), c: snapshotOf('a', { id: 299, isReadOnly: false }) },
-        { uuid: 'aa' },
-      ),
+    const found = await inspectedSubvolumes(
+      { ...below('b', system(fstab('a'))), ...below('c', system(fstab('a'))) },
+      { b: snapshotOf('a', { id: 300 }), c: snapshotOf('a', { id: 299, isReadOnly: false }) },
     );
     expect(mounts(found)).toEqual(['/ c']);
     expect(codes(found)).toEqual([]);
@@ -248,15 +214,12 @@ describe('other systems', () => {
   });
 
   it('leaves a subvolume where it is mounted over itself', async () => {
-    const found = await run(
-      fakeWithSubvolumes(
-        {
-          ...system('UUID=aa / fake\nUUID=aa /var fake subvol=var\nUUID=aa /top fake subvolid=0\n'),
-          '/var/log/x': 'x',
-        },
-        { var: {} },
-        { uuid: 'aa' },
-      ),
+    const found = await inspectedSubvolumes(
+      {
+        ...system('UUID=aa / fake\nUUID=aa /var fake subvol=var\nUUID=aa /top fake subvolid=0\n'),
+        '/var/log/x': 'x',
+      },
+      { var: {} },
     );
     expect(mounts(found)).toEqual(['/ ', '/var var']);
     expect(paths(found)).toContain('/var/log/x');
@@ -267,12 +230,9 @@ describe('other systems', () => {
   });
 
   it('keeps everything at its place on a disk of data', async () => {
-    const found = await run(
-      fakeWithSubvolumes(
-        { '/data/a': 'a', '/kept/a': 'a' },
-        { data: {}, kept: snapshotOf('data') },
-        { uuid: 'aa' },
-      ),
+    const found = await inspectedSubvolumes(
+      { '/data/a': 'a', '/kept/a': 'a' },
+      { data: {}, kept: snapshotOf('data') },
     );
     expect(found.root).toBeNull();
     expect(counted(found)).toEqual(['/data/a', '/kept/a']);

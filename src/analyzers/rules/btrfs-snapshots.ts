@@ -18,7 +18,8 @@ export const btrfsSnapshots: RemovalRule = {
   family: 'backups',
   description:
     'Snapshots of btrfs subvolumes that the guest mounts, with the bytes that nothing but them refers to: what was ' +
-    'changed or removed since. While they are there, removing a file that they hold frees nothing.',
+    'changed or removed since. While they are there, removing a file that they hold frees nothing, and keys or logs ' +
+    'that were cleaned up are still shipped.',
   async evaluate({ inspection, files }) {
     const configurations = await snapperConfigurations(files);
     return inspection.filesystems.flatMap((one) => {
@@ -28,7 +29,7 @@ export const btrfsSnapshots: RemovalRule = {
       if (snapshots.length === 0 || bytes === 0) return [];
       const writable = snapshots.filter(({ isReadOnly }) => !isReadOnly);
       const notes = [
-        `${snapshots.length === 1 ? 'one snapshot holds' : `${snapshots.length} snapshots hold`} what was changed or removed since it was taken`,
+        `${snapshots.length === 1 ? 'one snapshot holds' : `${snapshots.length} snapshots hold`} what was changed or removed since, keys and logs among it`,
         ...(writable.length === 0
           ? []
           : [

@@ -32,7 +32,8 @@ export const duplicateFiles: RemovalRule = {
       if (table.type[entry] !== FILE_TYPE.file || table.allocated[entry]! < least || !table.isCounted(entry))
         continue;
       const key = [
-        inspection.filesystemOf(entry),
+        // No hard link leaves its filesystem, nor its subvolume.
+        table.rootOf(entry),
         table.size[entry],
         table.uid[entry],
         table.gid[entry],
@@ -41,7 +42,12 @@ export const duplicateFiles: RemovalRule = {
       groups.set(key, [...(groups.get(key) ?? []), entry]);
     }
     const likely = [...groups.values()]
-      .map((group) => group.filter((entry) => !CHANGING.test(files.pathOf(entry))))
+      .map((group) =>
+        group.filter((entry) => {
+          const path = files.pathOf(entry);
+          return !CHANGING.test(path) && files.lookup(path) === entry;
+        }),
+      )
       .filter((group) => group.length > 1);
     const found: Finding[] = [];
     for (const same of await equalFiles(inspection, likely)) {

@@ -40,10 +40,9 @@ export const unstrippedPrograms: RemovalRule = {
       if (table.type[entry] !== FILE_TYPE.file || table.size[entry]! < least) continue;
       if (!table.isCounted(entry) || files.ownerOf(entry) >= 0) continue;
       // The kernel's own, and what a tool checks by its sum.
-      if (
-        /^\/(?:boot|lib\/modules|usr\/lib\/(?:modules|debug))\/|\.(?:ko|o|a|debug)$/.test(files.pathOf(entry))
-      )
-        continue;
+      const path = files.pathOf(entry);
+      if (/^\/(?:boot|lib\/modules|usr\/lib\/(?:modules|debug))\/|\.(?:ko|o|a|debug)$/.test(path)) continue;
+      if (files.lookup(path) !== entry) continue;
       const elf = await judgeContent(inspection, entry, readElf);
       if (elf?.kind !== 'program' || elf.strippable < number('strippable')) continue;
       const left = Math.ceil((table.size[entry]! - elf.strippable) / BLOCK) * BLOCK;

@@ -44,7 +44,8 @@ export const zeroRuns: RemovalRule = {
       )
         continue;
       // Swap must have no holes; what packages own is checked against their sums, which stay the same.
-      if (/^\/(?:swap|boot\/)|\/swap(?:file|\.img)$/.test(files.pathOf(entry))) continue;
+      const path = files.pathOf(entry);
+      if (/^\/(?:swap|boot\/)|\/swap(?:file|\.img)$/.test(path) || files.lookup(path) !== entry) continue;
       try {
         const source = await filesystems[inspection.filesystemOf(entry)]?.filesystem?.open(
           table.inode[entry]!,

@@ -1,39 +1,30 @@
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { btrfsSnapshots } from '../../../src/analyzers/rules/btrfs-snapshots.ts';
+import { duplicateFiles } from '../../../src/analyzers/rules/duplicate-files.ts';
 import { logs } from '../../../src/analyzers/rules/logs.ts';
-import { DiagnosticLog, RunContext } from '../../../src/core/context.ts';
+import { zeroRuns } from '../../../src/analyzers/rules/zero-runs.ts';
 import type { Filesystem, Subvolume } from '../../../src/core/contracts/filesystem.ts';
-import { rawFormat } from '../../../src/disk/formats/raw/raw.ts';
-import { inspect } from '../../../src/inspect/inspect.ts';
-import { fakeDriver, fakeWithSubvolumes, type Tree } from '../../inspect/fake-filesystem.ts';
-import { temporaryFolder } from '../../support/temp.ts';
+import { inspectedSubvolumes, type Tree } from '../../inspect/fake-filesystem.ts';
 import { resolved } from './support.ts';
 
-const folder = temporaryFolder();
 const SYSTEM = { '/etc/os-release': 'ID=test\n', '/etc/passwd': '', '/usr/bin/x': 'x' };
 const FSTAB = 'UUID=aa / fake subvol=@\nUUID=aa /.snapshots fake subvol=@/.snapshots\n';
 
-async function found(tree: Tree, subvolumes: Record<string, Partial<Subvolume>>, more: Partial<Filesystem>) {
+async function found(
+  tree: Tree,
+  subvolumes: Record<string, Partial<Subvolume>>,
+  { allocated = 4096, ...more }: Partial<Filesystem> & { allocated?: number },
+) {
   const root = Object.entries({ ...SYSTEM, '/etc/fstab': FSTAB }).map(([path, text]) => [`/@${path}`, text]);
-  const filesystem = fakeWithSubvolumes(
+  const inspection = await inspectedSubvolumes(
     { ...Object.fromEntries(root), '/@/.snapshots': null, ...tree },
     { '@': {}, ...subvolumes },
-    { uuid: 'aa', ...more },
+    more,
+    allocated,
   );
-  const path = join(folder, 'disk.raw');
-  writeFileSync(path, Buffer.from('FAKE a'.padEnd(65536, '\0')));
-  const inspection = await inspect(path, new RunContext({ log: new DiagnosticLog() }), {
-    drivers: {
-      formats: [rawFormat],
-      volumeSystems: [],
-      filesystems: [fakeDriver({ a: filesystem })],
-      packageDatabases: [],
-    },
-  });
-  await inspection.close();
-  return (await resolved([btrfsSnapshots, logs], inspection)).map(({ suggestion }) => suggestion);
+  return (await resolved([btrfsSnapshots, logs, duplicateFiles, zeroRuns], inspection)).map(
+    ({ suggestion }) => suggestion,
+  );
 }
 
 const snapshot = { parentUuid: 'uuid-@', isReadOnly: true };
@@ -116,4 +107,32 @@ it('promises nothing of a file that a snapshot keeps, and no more than is freed 
   const [none] = await found(tree, { kept: snapshot }, { removing: () => ({ freed: 50, kept: 0 }) });
   expect(none!.reclaimable).toBe(100);
   expect(none!.reason).not.toContain('keep');
+});
+
+it('links no file into another subvolume, and none that is mounted nowhere', async () => {
+  const same = 'x'.repeat(2 ** 20);
+  const copies = {
+    '/@/usr/local': null,
+    '/@/usr/a': same,
+    '/@local/b': same,
+    '/attic/c': same,
+    '/attic/d': same,
+  };
+  const fstab = `${FSTAB}UUID=aa /usr/local fake subvol=@local\n`;
+  const layout = { '@local': {} };
+  expect(await found({ ...copies, '/@/etc/fstab': fstab }, layout, { allocated: 2 ** 20 })).toEqual([]);
+  const [one] = await found({ ...copies, '/@/etc/fstab': fstab, '/@local/e': same }, layout, {
+    allocated: 2 ** 20,
+  });
+  expect(one!.paths).toEqual(['/usr/local/b', '/usr/local/e']);
+});
+
+it('digs no hole into what a snapshot keeps', async () => {
+  const zeros = { '/@/srv/disk': '\0'.repeat(4 * 2 ** 20), '/@/srv': null };
+  const [dug] = await found(zeros, {}, { allocated: 4 * 2 ** 20 });
+  expect(dug).toMatchObject({ rule: 'zero-runs', reclaimable: 4 * 2 ** 20 });
+  const removing = () => ({ freed: 8192, kept: 4 * 2 ** 20 - 8192 });
+  const [kept] = await found(zeros, {}, { allocated: 4 * 2 ** 20, removing });
+  expect(kept!.reclaimable).toBe(8192);
+  expect(kept!.reason).toMatch(/snapshots or clones keep 4\.0 MiB of it$/);
 });
