@@ -99,6 +99,15 @@ export const MAX_LVM_STRIPES = 1024 * 1024;
 /** LVM: logical volumes below a logical volume (an image of a mirror of a pool's data of a cache). */
 export const MAX_LVM_LAYERS = 16;
 
+/** LVM's thin pools: nodes of mapping trees that are read, 4 KiB each; one maps up to 253 blocks, so 16 TiB in 64 KiB. */
+export const MAX_THIN_NODES = 1024 * 1024;
+
+/** LVM's thin pools: levels of one tree; 253 entries a node make 6 enough for any 48-bit number of blocks. */
+export const MAX_THIN_DEPTH = 16;
+
+/** LVM's thin pools: blocks of data, a byte of memory each: 8 TiB in the smallest, of 64 KiB. */
+export const MAX_THIN_BLOCKS = 128 * 1024 * 1024;
+
 /** VHDX: log held in memory while it is replayed; Hyper-V and qemu make 1 MiB. */
 export const MAX_VHDX_LOG_BYTES = 64 * MiB;
 

@@ -360,7 +360,8 @@ async function exploreGroupVolume(
       : volume.devices,
     ...(joiner.isFilesystem ? { joinedBy: joiner } : {}),
     pinned: volume.pinned ?? inMembers.find(({ place }) => place.pinned !== null)?.place.pinned ?? null,
-    depth: 1 + Math.max(...inMembers.map(({ place }) => place.depth)),
+    // A thin volume that was never written lies nowhere.
+    depth: 1 + Math.max(0, ...inMembers.map(({ place }) => place.depth)),
     toDisk: (range) => volume.toMembers(range).flatMap((piece) => rangeOnDisk(claims, piece)),
   };
   await exploreOrReport(next, drivers, at, found);

@@ -15,7 +15,7 @@ import { createRegistry } from '../../src/registry.ts';
 import { readProbe } from '../../src/sources/read.ts';
 import { EXPECTED, sectorsOf } from '../disk/volumes/lvm2/expected.ts';
 import { fixtureBytes, fixturePath } from '../support/fixtures.ts';
-import { partitionsOf } from '../support/groups.ts';
+import { assemble, partitionsOf } from '../support/groups.ts';
 import { noise, run, sha256 } from '../support/optimize.ts';
 import { temporaryFolder } from '../support/temp.ts';
 import { describeWithTools, runTool, runToolSync } from '../support/tools.ts';
@@ -99,6 +99,139 @@ describeWithTools(['e2fsck', 'debugfs'], 'dropping what is unused', () => {
       kept += length;
     }
     expect(kept).toBe((65 + 29 + 79) * extent);
+  });
+});
+
+describeWithTools(['thin_dump', 'thin_check', 'e2fsck', 'debugfs'], 'a thin pool', () => {
+  const PV_START = 2048 * 512;
+  const PV_BYTES = 32 * 1024 * 1024;
+  const CHUNK = 65536;
+
+  /** A mapped device of the `thin` disk, by dmsetup's table. */
+  function mapped(disk: Buffer, name: string): Buffer {
+    const { table } = EXPECTED.thin;
+    const [first] = sectorsOf(table, 'thin--vg-first')[0]!; // it lies on the first physical volume
+    const pieces = sectorsOf(table, name).map(([device, sector]) => {
+      const at = PV_START + (device - first) * PV_BYTES + sector * 512;
+      return disk.subarray(at, at + 512);
+    });
+    return Buffer.concat(pieces);
+  }
+
+  /** By device number: [block of the device, block of data], as thin_dump says. */
+  async function dumped(disk: Buffer): Promise<Map<number, [number, number][]>> {
+    const path = join(folder, 'tmeta');
+    writeFileSync(path, mapped(disk, 'thin--vg-pool_tmeta'));
+    await runTool('thin_check', ['-q', path]);
+    const devices = new Map<number, [number, number][]>();
+    let pairs: [number, number][] = [];
+    for (const line of (await runTool('thin_dump', [path])).split('\n')) {
+      const number = (key: string): number => Number(new RegExp(` ${key}="(\\d+)"`).exec(line)![1]);
+      if (line.includes('<device ')) {
+        pairs = [];
+        devices.set(number('dev_id'), pairs);
+      }
+      if (line.includes('<single_mapping ')) pairs.push([number('origin_block'), number('data_block')]);
+      if (line.includes('<range_mapping ')) {
+        for (let i = 0; i < number('length'); i++)
+          pairs.push([number('origin_begin') + i, number('data_begin') + i]);
+      }
+    }
+    return devices;
+  }
+
+  /** The thin volumes by name, with the device numbers of dmsetup's table. */
+  const numbers = EXPECTED.thin.table
+    .map((line) => /^thin--vg-(\w+): 0 (\d+) thin \S+ (\d+)$/.exec(line))
+    .filter((match) => match !== null)
+    .map((match) => [match[1]!, Number(match[2]) * 512, Number(match[3])] as const);
+
+  /** A thin volume put together from what thin_dump and dmsetup say. */
+  async function cutOutThin(disk: Buffer): Promise<Map<string, Buffer>> {
+    const data = mapped(disk, 'thin--vg-pool_tdata');
+    const devices = await dumped(disk);
+    return new Map(
+      numbers.map(([name, size, device]) => {
+        const content = Buffer.alloc(size);
+        for (const [block, place] of devices.get(device) ?? [])
+          data.copy(content, block * CHUNK, place * CHUNK, (place + 1) * CHUNK);
+        return [name, content];
+      }),
+    );
+  }
+
+  async function expectIntactThin(disk: Buffer): Promise<void> {
+    const volumes = await cutOutThin(disk);
+    for (const name of ['root', 'before']) {
+      const path = join(folder, name);
+      writeFileSync(path, volumes.get(name)!);
+      if (name === 'root') await runTool('e2fsck', ['-fn', path]);
+      for (const [file, sum] of Object.entries(EXPECTED.thin.files)) {
+        if (!file.startsWith(`${name}:`)) continue;
+        const content = runToolSync('debugfs', ['-R', `cat ${file.slice(name.length + 1)}`, path]);
+        expect(sha256(content), file).toBe(sum);
+      }
+    }
+    for (const name of ['before', 'data', 'never'])
+      expect(sha256(volumes.get(name)!), name).toBe(EXPECTED.thin.devices[`/dev/thin-vg/${name}`]);
+  }
+
+  test('maps and frees what thin_dump says', async () => {
+    const disk = fixtureBytes('lvm2/thin.img');
+    const devices = await dumped(disk);
+    const { volume, groups } = await assemble(lvm2Volumes, await partitionsOf(disk));
+    // Two stripes of one chunk each: where a block of data lies, by dmsetup's table.
+    const places = sectorsOf(EXPECTED.thin.table, 'thin--vg-pool_tdata');
+    const [first] = sectorsOf(EXPECTED.thin.table, 'thin--vg-first')[0]!;
+    const placeOf = (block: number): string => {
+      const [device, sector] = places[(block * CHUNK) / 512]!;
+      return `${device - first} ${sector * 512}`;
+    };
+    const used = new Set<number>();
+    for (const [name, size, device] of numbers) {
+      const pairs = devices.get(device) ?? [];
+      for (const [, place] of pairs) used.add(place);
+      const theirs = new Map(pairs.map(([block, place]) => [block, placeOf(place)]));
+      for (let block = 0; block * CHUNK < size; block++) {
+        const range = { start: block * CHUNK, end: Math.min(size, (block + 1) * CHUNK) };
+        const ours = volume(name).toMembers(range);
+        expect(
+          ours.map(({ member, start }) => `${member} ${start}`),
+          `${name} ${block}`,
+        ).toEqual(theirs.has(block) ? [theirs.get(block)] : []);
+      }
+    }
+    const free = new Set<string>();
+    for (let block = 0; block < places.length / 128; block++) if (!used.has(block)) free.add(placeOf(block));
+    const data = mapped(disk, 'thin--vg-pool_tdata');
+    expect(free.size).toBeGreaterThan(200);
+    const found = new Set<string>();
+    for (const { member, start, end } of groups[0]!.unused)
+      for (let at = start; at < end; at += CHUNK)
+        if (free.has(`${member} ${at}`)) found.add(`${member} ${at}`);
+    expect(found.size).toBe(free.size);
+    const sum = groups[0]!.unused.reduce((all, { start, end }) => all + end - start, 0);
+    const extents = EXPECTED.thin.pvSegments.filter(({ segtype }) => segtype === 'free');
+    const unallocated = extents.reduce((all, { pvseg_size }) => all + Number(pvseg_size) * 262144, 0);
+    expect(sum).toBe(unallocated + free.size * CHUNK);
+    expect(data.length).toBe(40 * 1024 * 1024);
+  });
+
+  test('poison in what is unused hurts no file, and the output keeps none of what was removed', async () => {
+    const disk = fixtureBytes('lvm2/thin.img');
+    await expectIntactThin(disk);
+    expect(disk.includes('5010000\n')).toBe(true); // of a volume that was removed
+    const context = new RunContext({ log: new DiagnosticLog() });
+    const inspection = await inspect(fixturePath('lvm2/thin.img'), context, { drivers: createRegistry() });
+    const plan = planDrops(inspection, { keepUnused: [], dropSwap: true, dropSnapshots: false });
+    await inspection.close();
+    for (const { start, end } of plan.dropped) disk.set(noise(end - start, start + 1), start);
+    await expectIntactThin(disk);
+    const path = join(folder, 'thin.raw');
+    await run(fixturePath('lvm2/thin.img'), path, { to: 'raw' });
+    const after = readFileSync(path);
+    await expectIntactThin(after);
+    expect(after.includes('5010000\n')).toBe(false);
   });
 });
 

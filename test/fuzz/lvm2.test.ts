@@ -69,11 +69,15 @@ describe.each(TEXTS)('damaged metadata of %s', (_, text) => {
         }
         for (const volume of group.volumes) {
           if (volume.source === null) continue;
-          expect((await contentOf(volume.source)).length).toBe(volume.size);
+          // A thin volume may claim to be far larger than all that holds it; its end is as good as any.
+          if (volume.type === 'thin')
+            await volume.source.read(new Uint8Array(1), Math.max(0, volume.size - 1));
+          else expect((await contentOf(volume.source)).length).toBe(volume.size);
           const total = volume
             .toMembers({ start: 0, end: volume.size })
             .reduce((sum, one) => sum + one.end - one.start, 0);
-          expect(total).toBe(volume.size);
+          if (volume.type === 'thin') expect(total).toBeLessThanOrEqual(volume.size);
+          else expect(total).toBe(volume.size);
         }
       }
       for (const { message } of context.log.list()) expect(message).not.toContain('\n');

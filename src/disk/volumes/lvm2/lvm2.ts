@@ -23,9 +23,20 @@ import { type ImgoptError, isArtifactError } from '../../../core/errors.ts';
 import { ExtentSet } from '../../../core/extents.ts';
 import { MAX_LVM_LAYERS } from '../../../core/limits.ts';
 import { escapeName } from '../../../core/text.ts';
-import { type SpanSegment, spannedSource } from '../../../sources/spanned.ts';
+import { type SpannedSource, type SpanSegment, spannedSource } from '../../../sources/spanned.ts';
 import { type Area, type Group, groupIdentity, type LogicalVolume, readGroup } from './group.ts';
 import { findLabel, type PhysicalVolume, readPhysicalVolume } from './label.ts';
+import {
+  type Pool,
+  type PoolState,
+  poolOf,
+  type Reason,
+  readPools,
+  reasonToRefuseThin,
+  restOf,
+  type ThinVolume,
+  thinVolume,
+} from './pools.ts';
 import type { Section } from './text.ts';
 
 export const lvm2Volumes: VolumeGroupSystem = { name: 'lvm2', probe, assemble };
@@ -60,7 +71,7 @@ async function assemble(members: readonly VolumeMember[], context: Context): Pro
       const group = readGroup(text);
       const present = group.members.map(({ id }) => found.find((one) => one.id === id) ?? null);
       for (const one of present) if (one !== null) placed.add(one);
-      groups.push(new Assembly(group, present, at).build());
+      groups.push(await new Assembly(group, present, at).build());
     } catch (error) {
       if (!isArtifactError(error)) throw error;
       for (const one of found) {
@@ -147,6 +158,7 @@ class Assembly {
   private readonly context: Context;
   /** Volumes that others stand on or refer to, with the name of one of those. */
   private readonly usedBy = new Map<string, string>();
+  private pools: ReadonlyMap<string, PoolState> = new Map();
 
   constructor(group: Group, present: readonly (PhysicalVolume | null)[], context: Context) {
     this.group = group;
@@ -157,19 +169,39 @@ class Assembly {
         for (const name of segment.uses) this.usedBy.set(name, shownName(volume));
   }
 
-  build(): VolumeGroup {
+  async build(): Promise<VolumeGroup> {
     const { group, context } = this;
     this.reportMissing();
+    this.pools = await readPools(group, context, (volume) => {
+      const reason = this.reasonToRefuse(volume);
+      return reason ?? this.sourceOf(volume);
+    });
     if (group.status.has('EXPORTED'))
       context.report('info', 'LVM2_EXPORTED', 'is exported: a guest does not see it before vgimport');
     const volumes: GroupVolume[] = [];
     const tables = this.memberTables();
+    const unused = this.unallocated();
     const unread: MemberRange[] = [];
     const shown = new Set<string>();
     for (const volume of group.volumes.values()) {
       if (!this.isShown(volume)) continue;
       this.collect(volume.name, shown);
+      // What a pool holds are its volumes'.
+      if (this.readablePool(volume.name) !== undefined) continue;
       volumes.push(this.readable(volume) ?? this.refused(volume));
+    }
+    for (const name of this.pools.keys()) {
+      const pool = this.readablePool(name);
+      if (pool === undefined) continue;
+      this.collect(name, shown);
+      const { metadata, data } = pool;
+      const rest = restOf(
+        pool,
+        [...group.volumes.values()].filter((one) => this.isShown(one) && poolOf(one, this.pools) === pool),
+      );
+      tables.push(...metadata.toMembers({ start: 0, end: metadata.size }));
+      unused.push(...rest.unused.flatMap((range) => data.toMembers(range)));
+      unread.push(...rest.unread.flatMap((range) => data.toMembers(range)));
     }
     for (const volume of group.volumes.values()) {
       if (shown.has(volume.name)) continue;
@@ -178,7 +210,7 @@ class Assembly {
       if (/_pmspare$/.test(volume.name)) tables.push(...places);
       else unread.push(...places);
     }
-    return { name: group.name, volumes, tables, unused: this.unallocated(), unread };
+    return { name: group.name, volumes, tables, unused, unread };
   }
 
   /** A guest sees it, or it is a snapshot's store, which goes by the snapshot's name. */
@@ -197,7 +229,7 @@ class Assembly {
   }
 
   private readable(volume: LogicalVolume): GroupVolume | undefined {
-    const { group, context } = this;
+    const { context } = this;
     const name = shownName(volume);
     const reason = this.reasonToRefuse(volume);
     if (reason !== undefined) {
@@ -205,6 +237,34 @@ class Assembly {
       context.at(name).report('error', code, text);
       return undefined;
     }
+    const user = this.usedBy.get(volume.name);
+    let pinned = user === undefined ? null : `its blocks are also the logical volume ${escapeName(user)}'s`;
+    const thin = this.thinOf(volume);
+    const source = thin?.source ?? this.sourceOf(volume);
+    if (thin?.isShared) pinned ??= 'its blocks are also those of other volumes of its thin pool';
+    return {
+      ...this.described(volume),
+      source,
+      pinned,
+      toMembers: (range) => source.toMembers(range),
+    };
+  }
+
+  private readablePool(name: string): Pool | undefined {
+    const pool = this.pools.get(name);
+    return pool !== undefined && 'data' in pool ? pool : undefined;
+  }
+
+  /** A volume of a pool that can be read. */
+  private thinOf(volume: LogicalVolume): ThinVolume | undefined {
+    const pool = poolOf(volume, this.pools);
+    return pool === undefined || !('data' in pool)
+      ? undefined
+      : thinVolume(`${this.group.name}/${volume.name}`, volume, pool);
+  }
+
+  /** Of a volume whose segments all lie in physical volumes that are here. */
+  private sourceOf(volume: LogicalVolume): SpannedSource {
     const segments = volume.segments.map(
       ({ start, end, areas, stripeBytes }): SpanSegment => ({
         start,
@@ -217,14 +277,7 @@ class Assembly {
       Math.max(0, ...this.present.map((one) => (one === null ? 0 : one.member + 1))),
     ).fill(null);
     for (const one of this.present) if (one !== null) sources[one.member] = one.source;
-    const source = spannedSource(`${group.name}/${name}`, segments, sources);
-    const user = this.usedBy.get(volume.name);
-    return {
-      ...this.described(volume),
-      source,
-      pinned: user === undefined ? null : `its blocks are also the logical volume ${escapeName(user)}'s`,
-      toMembers: (range) => source.toMembers(range),
-    };
+    return spannedSource(`${this.group.name}/${shownName(volume)}`, segments, sources);
   }
 
   private refused(volume: LogicalVolume): GroupVolume {
@@ -239,19 +292,23 @@ class Assembly {
     const areas = [...below].flatMap((one) =>
       group.volumes.get(one)!.segments.flatMap((segment) => segment.areas),
     );
+    const thin = this.thinOf(volume)?.source;
     return {
       type: typeOf(volume),
       name,
       uuid: volume.uuid,
       devices: devicesOf(group, volume, name),
       size: volume.size,
-      places: this.onMembers(areas),
+      places: thin === undefined ? this.onMembers(areas) : thin.toMembers({ start: 0, end: thin.size }),
     };
   }
 
   /** Code and words, or undefined when it can be read. */
-  private reasonToRefuse(volume: LogicalVolume): [code: string, text: string] | undefined {
+  private reasonToRefuse(volume: LogicalVolume): Reason | undefined {
     const { group, present } = this;
+    const pool = this.pools.get(volume.name);
+    if (pool !== undefined && !('data' in pool)) return pool;
+    if (poolOf(volume, this.pools) !== undefined) return reasonToRefuseThin(volume, this.pools);
     for (const { type, uses, areas } of volume.segments) {
       const base = uses.map((name) => group.volumes.get(name)!).find(({ status }) => status.has('PVMOVE'));
       if (base !== undefined || volume.status.has('PVMOVE'))

@@ -20,6 +20,7 @@ export interface ExpectedDisk {
     pv_name: string;
     pvseg_start: string;
     pvseg_size: string;
+    lv_name: string;
     segtype: string;
   }[];
   /** dmsetup table. */
@@ -29,7 +30,7 @@ export interface ExpectedDisk {
 }
 
 export const EXPECTED =
-  fixtureExpected<Record<'sys' | 'spread' | 'whole' | 'partial' | 'rhel', ExpectedDisk>>('lvm2');
+  fixtureExpected<Record<'sys' | 'spread' | 'whole' | 'partial' | 'thin' | 'rhel', ExpectedDisk>>('lvm2');
 
 /** Where one sector of a mapped device lies: [minor number of the device, sector]. */
 export type SectorPlace = readonly [device: number, sector: number];
