@@ -499,6 +499,55 @@ describe('ntfs that lies', () => {
     expect(await failure(() => contentOf(opened.filesystem, inode))).toBe('corrupt EXTENSION');
   });
 
+  it('parts of a file that stand before it are joined to it as well', async () => {
+    const bytes = ntfsImage('windows');
+    const before = await openNtfs(Buffer.from(bytes));
+    const place = (number: number): number => MFT + number * RECORD;
+    let part = 0;
+    for (let number = 24; bytes.toString('latin1', place(number), place(number) + 4) === 'FILE'; number++)
+      if (bytes.readUInt32LE(place(number) + 0x20) !== 0 && (bytes[place(number) + 0x16]! & 1) !== 0)
+        part = number;
+    const base = bytes.readUInt32LE(place(part) + 0x20);
+    const other = recordOf('/empty');
+    expect(part).toBeGreaterThan(base);
+    expect(base).toBeGreaterThan(other);
+    // The part changes places with /empty, and the list of attributes follows it.
+    const swapped = Buffer.from(bytes.subarray(place(part), place(part) + RECORD));
+    bytes.copyWithin(place(part), place(other), place(other) + RECORD);
+    swapped.copy(bytes, place(other));
+    for (const number of [part, other]) bytes.writeUInt32LE(number, place(number) + 0x2c);
+    let changes = 0;
+    edit(bytes, base, (r) => {
+      const at = attribute(r, 0x20);
+      const isResident = r[at + 8] === 0;
+      const list = isResident
+        ? r.subarray(value(r, at), value(r, at) + r.readUInt32LE(at + 0x10))
+        : bytes.subarray(
+            r.readUIntLE(runs(r, at) + 1 + (r[runs(r, at)]! & 15), r[runs(r, at)]! >> 4) * CLUSTER,
+          );
+      const end = isResident ? list.length : Number(r.readBigInt64LE(at + 0x30));
+      for (let entry = 0; entry < end; entry += list.readUInt16LE(entry + 4)) {
+        if (list.readUInt32LE(entry + 0x10) !== part) continue;
+        list.writeUInt32LE(other, entry + 0x10);
+        changes++;
+      }
+    });
+    expect(changes).toBeGreaterThan(0);
+    const after = await openNtfs(bytes);
+    expect(after.log.list()).toEqual([]);
+    const told = ({ table }: OpenedNtfs): string[] =>
+      Array.from(
+        { length: table.count },
+        (_, entry) =>
+          `${table.path(entry)} ${table.size[entry]} ${table.allocated[entry]} ${table.type[entry]}`,
+      ).sort();
+    expect(told(after)).toEqual(told(before));
+    expect(after.table.inode[entryOf(after.table, '/empty')]).toBe(part);
+    expect((await after.filesystem.unusedExtents()).total).toBe(
+      (await before.filesystem.unusedExtents()).total,
+    );
+  });
+
   it('a volume that is cut short is read as far as it goes, and kept', async () => {
     const bytes = ntfsImage('windows').subarray(0, 12 * 1024 * 1024);
     const opened = await openNtfs(bytes);
