@@ -1,8 +1,9 @@
 /**
- * Scanning a full system on XFS and on btrfs against the same files on ext4, in one process, alternating: open, every
+ * Scanning a full system on XFS, btrfs and NTFS against the same files on ext4, in one process, alternating: open, every
  * entry, unused extents, metadata. The image of bench/make-debian.sh is the ext4 one; the others are made of the same tar
- * by mkfs.xfs -p, but for the few names that a prototype cannot hold, and by mkfs.btrfs --rootdir. The bar: at most twice
- * the time. IMGOPT_BENCH_FILESYSTEMS chooses: `xfs,btrfs`.
+ * by mkfs.xfs -p, but for the few names that a prototype cannot hold, by mkfs.btrfs --rootdir, and by copying into a mount
+ * of ntfs-3g, which takes root and FUSE. The bar: at most twice the time. IMGOPT_BENCH_FILESYSTEMS chooses:
+ * `xfs,btrfs,ntfs`.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
@@ -12,6 +13,7 @@ import type { FilesystemDriver } from '../src/core/contracts/filesystem.ts';
 import { FileTableBuilder } from '../src/core/file-table.ts';
 import { btrfsDriver } from '../src/disk/filesystems/btrfs/btrfs.ts';
 import { extDriver } from '../src/disk/filesystems/ext/ext.ts';
+import { ntfsDriver } from '../src/disk/filesystems/ntfs/ntfs.ts';
 import { xfsDriver } from '../src/disk/filesystems/xfs/xfs.ts';
 import { openFileSource } from '../src/sources/file.ts';
 import { median, ROOT } from './support/alternate.ts';
@@ -48,8 +50,24 @@ const CANDIDATES: readonly Candidate[] = [
     driver: btrfsDriver,
     make: (tree, image) => void tool('mkfs.btrfs', ['-q', '-f', '--rootdir', tree, image]),
   },
+  {
+    name: 'ntfs',
+    driver: ntfsDriver,
+    make(tree, image) {
+      const mount = at('mount.ntfs');
+      mkdirSync(mount, { recursive: true });
+      tool('mkntfs', ['-q', '-F', '-Q', '-s', '512', '-p', '2048', '-H', '255', '-S', '63', image]);
+      tool('ntfs-3g', ['-o', 'big_writes,special_files=wsl', image, mount]);
+      try {
+        tool('cp', ['-a', '--no-preserve=ownership,xattr', `${tree}/.`, mount]);
+      } finally {
+        tool('fusermount', ['-u', mount]);
+      }
+      rmSync(mount, { recursive: true });
+    },
+  },
 ];
-const wanted = (process.env.IMGOPT_BENCH_FILESYSTEMS ?? 'xfs,btrfs').split(',');
+const wanted = (process.env.IMGOPT_BENCH_FILESYSTEMS ?? 'xfs,btrfs,ntfs').split(',');
 const candidates = CANDIDATES.filter(({ name }) => wanted.includes(name));
 const imageOf = (name: string): string => at(`root.${name}`);
 for (const one of candidates) if (!existsSync(imageOf(one.name))) makeImage(one);
