@@ -12,6 +12,8 @@ import type { MeasuredReport } from '../../src/core/contracts/report.ts';
 import { inspect } from '../../src/inspect/inspect.ts';
 import { reportSchema } from '../../src/manifests/report-schema.ts';
 import { createRegistry } from '../../src/registry.ts';
+import { ncduReporter } from '../../src/reporters/ncdu.ts';
+import { plainOptions, rendered } from '../reporters/sample.ts';
 import { typeLetter } from '../support/btrfs.ts';
 import { madePackages } from '../support/rpm-made.ts';
 import { SUSE_PATH, suseExpected } from '../support/suse.ts';
@@ -156,5 +158,30 @@ describe('a disk of openSUSE', () => {
     const { allocated } = report.artifact;
     expect(Object.values(report.books).reduce((sum, { bytes }) => sum + bytes, 0)).toBe(allocated);
     expect(reportSchema.safeParse(report).error).toBeUndefined();
+  });
+
+  it('is one tree for ncdu, with devices as stat(2) has them', () => {
+    type Info = { name: string; dsize?: number; dev?: number };
+    type Directory = [Info, ...(Info | Directory)[]];
+    const text = rendered(ncduReporter.render(report, { ...plainOptions, inspection: image }));
+    const [, , , root] = JSON.parse(text) as [number, number, object, Directory];
+    const devices = new Map<string, number>();
+    const walk = (item: Info | Directory, above: string): number => {
+      const [info, ...inner] = Array.isArray(item) ? item : [item];
+      const path = above === '' ? '/' : `${above === '/' ? '' : above}/${info.name}`;
+      if (info.dev !== undefined) devices.set(path, info.dev);
+      return inner.reduce((sum, one) => sum + walk(one, path), info.dsize ?? 0);
+    };
+    const tree = treeOfInspection(image);
+    expect(walk(root, '')).toBe(tree.allocated[0]);
+    // Every mount and every snapshot has its own; what is left of the top level stands apart.
+    const places = [
+      ...expected.guest.mounts.map(({ mountPoint }) => mountPoint),
+      '/.snapshots/2/snapshot',
+      '/.snapshots/3/snapshot',
+      '/[filesystem 1]',
+    ];
+    expect([...devices.keys()].sort()).toEqual(places.sort());
+    expect(new Set(devices.values()).size).toBe(places.length);
   });
 });
