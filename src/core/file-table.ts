@@ -364,12 +364,16 @@ export class FileTable {
     return decoder.decode(this.nameBytes(entry));
   }
 
-  /** Absolute path within its own filesystem; its root is `/`. */
-  path(entry: number): string {
-    if (this.parent[entry]! < 0) return '/';
+  /**
+   * Absolute path below its root, which is `/`: within its own filesystem, or its own subvolume where that was cut off.
+   * @param places where roots stand, without a slash at the end: paths then begin there
+   */
+  path(entry: number, places?: ReadonlyMap<number, string>): string {
     const parts: string[] = [];
-    for (let at = entry; this.parent[at]! >= 0; at = this.parent[at]!) parts.push(this.name(at));
-    return `/${parts.reverse().join('/')}`;
+    let at = entry;
+    for (; this.parent[at]! >= 0; at = this.parent[at]!) parts.push(this.name(at));
+    const place = places?.get(at) ?? '';
+    return parts.length === 0 ? place || '/' : `${place}/${parts.reverse().join('/')}`;
   }
 
   isDirectory(entry: number): boolean {

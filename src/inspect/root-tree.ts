@@ -125,9 +125,7 @@ export class MountedTree implements RootTree {
 
   /** Path in the merged tree; an entry of an unmounted filesystem keeps the path within its own. */
   pathOf(entry: number): string {
-    const prefix = this.prefixes.get(this.table.rootOf(entry)) ?? '';
-    const path = this.table.path(entry);
-    return path === '/' ? prefix || '/' : prefix + path;
+    return this.table.path(entry, this.prefixes);
   }
 
   lookup(path: string, follow = true): number {
