@@ -12,10 +12,12 @@ import type { Context, ProgressTask } from '../core/contracts/context.ts';
 import type { BlockExtent, BlockSource } from '../core/contracts/source.ts';
 import type { WriteTally } from '../core/contracts/writer.ts';
 import { allDone } from '../core/parallel.ts';
+import { PLAIN_UNIT, type SealLog } from '../core/seals.ts';
 import { isZero } from '../core/zeros.ts';
 import { CLUSTER_PLAIN, CLUSTER_ZERO, type ClusterCodec } from './cluster-work.ts';
 import { CodecPool } from './pool.ts';
 import { release } from './release.ts';
+import { rethrowRoundTrip } from './round-trip.ts';
 
 export { CLUSTER_PLAIN, CLUSTER_ZERO, type ClusterCodec } from './cluster-work.ts';
 
@@ -35,6 +37,7 @@ export interface ClusterOptions {
   /** Extents whose clusters are wanted; default: all data. A cluster counts once one byte of it is in one. */
   readonly wants?: (extent: BlockExtent) => boolean;
   readonly tally?: WriteTally | undefined;
+  readonly seals?: SealLog | undefined;
 }
 
 /** Clusters that hold data by the map, ascending. Valid until the next batch is asked for. */
@@ -46,6 +49,8 @@ export interface ClusterBatch {
   readonly lengths: Int32Array;
   /** The compressed ones, one right after the other. */
   readonly packed: Uint8Array;
+  /** CRC-32 of what is to be stored, in this order; 0 without seals. */
+  readonly crc: number;
 }
 
 /**
@@ -57,7 +62,8 @@ export async function* compressClusters(
   options: ClusterOptions,
   context: Context,
 ): AsyncGenerator<ClusterBatch> {
-  const { clusterSize, codec, tally } = options;
+  const { clusterSize, codec, tally, seals } = options;
+  if (codec !== null) seals?.begin(clusterSize, codec.algorithm);
   const perBatch = Math.max(1, Math.floor(BATCH_BYTES / clusterSize));
   const threads = codec === null ? 1 : context.threads;
   const inFlight = Math.min(MAX_BATCHES, threads * BATCHES_PER_THREAD + BATCHES_AHEAD);
@@ -71,12 +77,16 @@ export async function* compressClusters(
     const bytes = new Uint8Array(buffer, 0, clusters.length * clusterSize);
     await readClusters(source, clusters, clusterSize, bytes);
     if (pool === undefined || codec === null) return { clusters, ...findZeros(bytes, clusterSize) };
-    const answer = await pool.run({ kind: 'units', input: bytes, unit: clusterSize, codec });
-    return { clusters, bytes: answer.input, lengths: answer.lengths, packed: answer.bytes };
+    const seal = seals !== undefined;
+    const work = pool.run({ kind: 'units', input: bytes, unit: clusterSize, codec, seal });
+    const answer = await work.catch(rethrowRoundTrip);
+    const { lengths, crc } = answer;
+    return { clusters, bytes: answer.input, lengths, packed: answer.bytes, crc };
   };
   const take = async (): Promise<ClusterBatch> => {
     const batch = await begun.shift()!;
     account(batch, clusterSize, tally, task);
+    if (codec !== null) seals?.add(batch.clusters, sealedLengths(batch.lengths), batch.crc);
     return batch;
   };
 
@@ -104,6 +114,10 @@ export async function* compressClusters(
     await Promise.allSettled(begun);
     pool?.close();
   }
+}
+
+function sealedLengths(lengths: Int32Array): Uint32Array {
+  return Uint32Array.from(lengths, (length) => (length === CLUSTER_PLAIN ? PLAIN_UNIT : length));
 }
 
 function account(
@@ -192,14 +206,11 @@ async function readClusters(
   await allDone(reads);
 }
 
-function findZeros(
-  bytes: Uint8Array,
-  clusterSize: number,
-): Pick<ClusterBatch, 'bytes' | 'lengths' | 'packed'> {
+function findZeros(bytes: Uint8Array, clusterSize: number): Omit<ClusterBatch, 'clusters'> {
   const lengths = new Int32Array(bytes.length / clusterSize);
   for (let i = 0; i < lengths.length; i++) {
     const isEmpty = isZero(bytes.subarray(i * clusterSize, (i + 1) * clusterSize));
     lengths[i] = isEmpty ? CLUSTER_ZERO : CLUSTER_PLAIN;
   }
-  return { bytes, lengths, packed: new Uint8Array(0) };
+  return { bytes, lengths, packed: new Uint8Array(0), crc: 0 };
 }

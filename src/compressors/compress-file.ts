@@ -190,7 +190,7 @@ async function compressTo(
   try {
     context.signal.throwIfAborted();
     return algorithm === 'zstd'
-      ? await writeZstd(source, sink, settings, pool, context, onPiece, withCrc)
+      ? await writeZstd(source, sink, settings, pool, context, { onPiece, crc: withCrc })
       : await writeGzip(source, sink, settings, pool, context, onPiece);
   } catch (error) {
     context.signal.throwIfAborted(); // The closed pool is a consequence, not the reason.

@@ -20,20 +20,54 @@ import {
   createInflateRaw,
   createZstdCompress,
   createZstdDecompress,
+  deflateRawSync,
+  deflateSync,
   constants as Z,
+  zstdCompressSync,
 } from 'node:zlib';
 
-/** What is decided when a context is made. */
-export type ContextSettings =
-  | { readonly kind: 'zstd'; readonly level: number }
-  | { readonly kind: 'unzstd'; readonly windowLogMax: number }
+/** Of zstd; the level decides what is not given. */
+export interface ZstdParameters {
+  readonly level: number;
+  readonly windowLog?: number | undefined;
+  readonly hashLog?: number | undefined;
+  readonly chainLog?: number | undefined;
+  /** Long-distance matching. */
+  readonly long?: boolean | undefined;
+  /** A checksum of the content behind each frame. */
+  readonly checksum?: boolean | undefined;
+}
+
+/** As node:zlib takes them. */
+export function zstdParams(parameters: ZstdParameters): Record<number, number> {
+  const { level, windowLog, hashLog, chainLog, long = false, checksum = false } = parameters;
+  return {
+    [Z.ZSTD_c_compressionLevel]: level,
+    [Z.ZSTD_c_contentSizeFlag]: 1,
+    [Z.ZSTD_c_checksumFlag]: checksum ? 1 : 0,
+    ...(windowLog === undefined ? {} : { [Z.ZSTD_c_windowLog]: windowLog }),
+    ...(hashLog === undefined ? {} : { [Z.ZSTD_c_hashLog]: hashLog }),
+    ...(chainLog === undefined ? {} : { [Z.ZSTD_c_chainLog]: chainLog }),
+    ...(long ? { [Z.ZSTD_c_enableLongDistanceMatching]: 1 } : {}),
+  };
+}
+
+/** What is decided when a context is made, to compress … */
+export type EncoderSettings =
+  | ({ readonly kind: 'zstd' } & ZstdParameters)
   | {
       readonly kind: 'deflate' | 'deflate-raw';
       readonly level: number;
       readonly memLevel: number;
       readonly windowBits: number;
-    }
+    };
+
+/** … and to decompress. */
+export type DecoderSettings =
+  | { readonly kind: 'unzstd'; readonly windowLogMax: number }
   | { readonly kind: 'inflate' | 'inflate-raw' };
+
+type ContextSettings = EncoderSettings | DecoderSettings;
 
 interface NativeHandle {
   /** Leaves what is left of output and input in `_writeState`. */
@@ -114,10 +148,7 @@ function create(settings: ContextSettings): WithHandle {
   const chunkSize = CHUNK_BYTES;
   switch (settings.kind) {
     case 'zstd':
-      return createZstdCompress({
-        chunkSize,
-        params: { [Z.ZSTD_c_compressionLevel]: settings.level },
-      }) as unknown as WithHandle;
+      return createZstdCompress({ chunkSize, params: zstdParams(settings) }) as unknown as WithHandle;
     case 'unzstd':
       return createZstdDecompress({
         chunkSize,
@@ -134,15 +165,24 @@ function create(settings: ContextSettings): WithHandle {
   }
 }
 
-/** One context of each kind, of this thread. */
-const kept = new Map<ContextSettings['kind'], { readonly context: NativeContext; readonly key: string }>();
+/** Settings that a thread alternates between, and a few from what it did before. */
+const MAX_KEPT = 8;
+/** Of this thread, the longest unused first. */
+const kept = new Map<string, NativeContext>();
+
+function keyOf(settings: ContextSettings): string {
+  return JSON.stringify(settings);
+}
 
 /** @returns undefined where Node has no such handles */
 function contextOf(settings: ContextSettings): NativeContext | undefined {
-  const key = Object.values(settings).join(' ');
-  const found = kept.get(settings.kind);
-  if (found?.key === key) return found.context;
-  drop(settings.kind);
+  const key = keyOf(settings);
+  const found = kept.get(key);
+  if (found !== undefined) {
+    kept.delete(key);
+    kept.set(key, found);
+    return found;
+  }
   const owner = create(settings);
   const { _handle: handle, _writeState: state } = owner;
   if (
@@ -155,14 +195,20 @@ function contextOf(settings: ContextSettings): NativeContext | undefined {
     return undefined;
   }
   const context = new NativeContext(owner, handle, state, settings);
-  kept.set(settings.kind, { context, key });
+  kept.set(key, context);
+  for (const [oldest, one] of kept) {
+    if (kept.size <= MAX_KEPT) break;
+    kept.delete(oldest);
+    one.close();
+  }
   return context;
 }
 
 /** Also what failed half-way: its next input would go on with it. */
-function drop(kind: ContextSettings['kind']): void {
-  kept.get(kind)?.context.close();
-  kept.delete(kind);
+function drop(settings: ContextSettings): void {
+  const key = keyOf(settings);
+  kept.get(key)?.close();
+  kept.delete(key);
 }
 
 /**
@@ -172,13 +218,28 @@ function drop(kind: ContextSettings['kind']): void {
 export function encodeOnce(
   input: Uint8Array,
   output: Uint8Array,
-  settings: ContextSettings,
+  settings: EncoderSettings,
 ): number | undefined {
   const step = contextOf(settings)?.run(input, output, true);
   // A full output may be one that was too small.
   if (step !== undefined && step.taken === input.length && step.filled < output.length) return step.filled;
-  drop(settings.kind);
+  drop(settings);
   return undefined;
+}
+
+/**
+ * The same in a context of its own: the documented way.
+ * @param room bytes of its output at the very most
+ * @throws Error of node:zlib
+ */
+export function encodeAnew(input: Uint8Array, room: number, settings: EncoderSettings): Buffer {
+  if (settings.kind === 'zstd') {
+    // Knowing the size, zstd allocates and clears tables for it rather than for megabytes: a third of the time.
+    const pledgedSrcSize = input.length;
+    return zstdCompressSync(input, { chunkSize: room, pledgedSrcSize, params: zstdParams(settings) });
+  }
+  const { kind, ...options } = settings;
+  return (kind === 'deflate' ? deflateSync : deflateRawSync)(input, { ...options, chunkSize: room });
 }
 
 const probe = new Uint8Array(1);
@@ -188,7 +249,7 @@ const probe = new Uint8Array(1);
  * @param input for zstd exactly one frame; for deflate what follows the stream may be part of it
  * @returns false when it did not work this way: damaged, of another length, or not finished
  */
-export function decodeOnce(input: Uint8Array, output: Uint8Array, settings: ContextSettings): boolean {
+export function decodeOnce(input: Uint8Array, output: Uint8Array, settings: DecoderSettings): boolean {
   const context = contextOf(settings);
   const step = context?.run(input, output, true);
   let isExact = step !== undefined && step.filled === output.length;
@@ -198,6 +259,6 @@ export function decodeOnce(input: Uint8Array, output: Uint8Array, settings: Cont
     const more = context!.run(input.subarray(step!.taken), probe, false);
     isExact = more !== undefined && more.filled === 0;
   }
-  if (!isExact) drop(settings.kind);
+  if (!isExact) drop(settings);
   return isExact;
 }

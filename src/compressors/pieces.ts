@@ -2,10 +2,20 @@
 import { read } from 'node:fs';
 import { type FilePiece, type Piece, SHORT_READ } from './tasks.ts';
 
+/** A piece of nothing but zeros, which takes no memory. */
+export interface ZeroPiece {
+  readonly zeros: number;
+}
+
 /** What is compressed: an open regular file, read in place by whoever compresses, or a stream. */
 export type CompressionInput =
   | { readonly fd: number; readonly size: number }
   | { readonly chunks: AsyncIterable<Uint8Array> };
+
+/** What already comes in pieces of the length that is asked for; only the last may be shorter. */
+export interface PiecewiseInput {
+  pieces(length: number): AsyncIterable<Uint8Array<ArrayBuffer> | ZeroPiece>;
+}
 
 /** The stretches of a file; the last may be shorter. */
 export function* filePieces(fd: number, size: number, length: number): Generator<FilePiece> {

@@ -11,7 +11,7 @@ import { constants, zstdDecompress } from 'node:zlib';
 import type { ByteSink, Decompressor } from '../core/contracts/compressor.ts';
 import type { Context } from '../core/contracts/context.ts';
 import type { DecompressedSource } from '../core/contracts/disk.ts';
-import type { BlockExtent, BlockSource } from '../core/contracts/source.ts';
+import type { BlockExtent, BlockSource, StoredBytes, StoredPlace } from '../core/contracts/source.ts';
 import { corrupt, ImgoptError, unsupported } from '../core/errors.ts';
 import type { ByteRange } from '../core/extents.ts';
 import { FRAME_CACHE_BYTES, MAX_VIRTUAL_SIZE, MAX_ZSTD_WINDOW_LOG } from '../core/limits.ts';
@@ -209,6 +209,24 @@ class FrameSource implements CompressedSource {
 
   extents(range: ByteRange = { start: 0, end: this.size }): AsyncIterable<readonly BlockExtent[]> {
     return wholeAs('data', range);
+  }
+
+  /** Frames in the order of the file; only where nothing but frames is in front of the seek table. */
+  get storedBytes(): StoredBytes | undefined {
+    const { file, index } = this;
+    if (!index.isGapless) return undefined;
+    return {
+      async *places() {
+        const { content, stored, lengths } = index;
+        const places: StoredPlace[] = [];
+        for (let i = 0; i < index.count; i++) {
+          const [start, end] = [content[i]!, content[i + 1]!];
+          places.push({ start, end, codec: 'zstd', offset: stored[i]!, length: lengths[i]! });
+        }
+        yield places;
+      },
+      read: (target, offset) => file.read(target, offset),
+    };
   }
 
   private async *frameExtents(

@@ -11,7 +11,6 @@ import {
   crc32,
   createZstdCompress,
   deflateRawSync,
-  type ZstdOptions,
   zstdCompressSync,
   zstdDecompressSync,
 } from 'node:zlib';
@@ -20,8 +19,10 @@ import { HOLE_BYTES } from '../core/output-file.ts';
 import { dataRuns, isZero } from '../core/zeros.ts';
 import { type ClusterStretch, decodeStretch } from './cluster-decode.ts';
 import { type ClusterCodec, type ClusterResult, compressBatch } from './cluster-work.ts';
+import { encodeOnce, type ZstdParameters, zstdParams } from './contexts.ts';
 import { DEFLATE_WINDOW_BYTES } from './gzip-layout.ts';
 import { release } from './release.ts';
+import { assertRoundTrip } from './round-trip.ts';
 import { readFrame } from './zstd-layout.ts';
 
 /** A stretch of an open file; descriptors belong to the process, so workers share them. */
@@ -50,6 +51,10 @@ export interface ZstdCompressTask extends ZstdFrameSettings {
   readonly input: Piece;
   /** Also return the CRC-32 of the input. */
   readonly crc: boolean;
+  /** Decode the frame again, compare, and return its CRC-32. */
+  readonly seal?: boolean;
+  /** Give `input` back, and count its units of this many bytes that are all zeros. */
+  readonly zeroUnit?: number;
 }
 
 /** Compress a piece to deflate blocks that end on a byte (a sync flush), for joining into one stream. */
@@ -82,6 +87,8 @@ export interface UnitsTask {
   readonly unit: number;
   /** A whole number of units. */
   readonly input: Uint8Array<ArrayBuffer>;
+  /** Decode each again, compare, and return a CRC-32 of what is to be stored. */
+  readonly seal: boolean;
 }
 
 /** Decode each of many clusters for itself. */
@@ -101,6 +108,11 @@ export interface PieceResult {
   readonly length: number;
   /** CRC-32 of the uncompressed bytes; 0 unless asked for, and for zeros. */
   readonly crc: number;
+  /** CRC-32 of `bytes`, where a seal was asked for. */
+  readonly seal?: number;
+  /** The input, given back, and how many units of it are zeros: where asked for. */
+  readonly input?: Uint8Array<ArrayBuffer>;
+  readonly zeroUnits?: number;
 }
 
 /** `bytes`: the compressed units, one right after the other. */
@@ -200,25 +212,44 @@ function plain(bytes: Buffer): Uint8Array<ArrayBuffer> {
 
 /** One frame of `input`: content size in the header, checksum behind. */
 export function compressFrame(input: Uint8Array, settings: ZstdFrameSettings): Uint8Array<ArrayBuffer> {
-  return plain(zstdCompressSync(input, { chunkSize: bound(input.length), params: frameParams(settings) }));
+  return plain(
+    zstdCompressSync(input, {
+      chunkSize: bound(input.length),
+      params: zstdParams(frameParameters(settings)),
+    }),
+  );
 }
 
-function frameParams({
-  level,
-  windowLog,
-  long,
-  tables,
-}: ZstdFrameSettings): NonNullable<ZstdOptions['params']> {
-  return {
-    [constants.ZSTD_c_compressionLevel]: level,
-    [constants.ZSTD_c_checksumFlag]: 1,
-    [constants.ZSTD_c_contentSizeFlag]: 1,
-    ...(windowLog === undefined ? {} : { [constants.ZSTD_c_windowLog]: windowLog }),
-    ...(long === true ? { [constants.ZSTD_c_enableLongDistanceMatching]: 1 } : {}),
-    ...(tables === undefined
-      ? {}
-      : { [constants.ZSTD_c_hashLog]: tables.hashLog, [constants.ZSTD_c_chainLog]: tables.chainLog }),
-  };
+function frameParameters({ level, windowLog, long, tables }: ZstdFrameSettings): ZstdParameters {
+  return { level, windowLog, long, ...tables, checksum: true };
+}
+
+/** The frame of the piece at work. */
+let packing = Buffer.alloc(0);
+
+/** As `compressFrame`, in a context and memory that are used again. */
+function compressFrameOnce(input: Uint8Array, task: ZstdFrameSettings): Uint8Array<ArrayBuffer> {
+  const room = bound(input.length);
+  if (packing.length < room) packing = Buffer.allocUnsafeSlow(room);
+  const length = encodeOnce(input, packing, { kind: 'zstd', ...frameParameters(task) });
+  return length === undefined ? compressFrame(input, task) : Uint8Array.from(packing.subarray(0, length));
+}
+
+/** What is said of a frame beside its bytes. */
+function sealOf(task: ZstdCompressTask, frame: Uint8Array, content?: Uint8Array): { seal?: number } {
+  if (task.seal !== true) return {};
+  assertRoundTrip(frame, content ?? bytesOf(task.input), 'zstd');
+  return { seal: crc32(frame) };
+}
+
+/** What is said of the input beside its frame. */
+function returned({ input, zeroUnit }: ZstdCompressTask): Pick<PieceResult, 'input' | 'zeroUnits'> {
+  if (zeroUnit === undefined || !(input instanceof Uint8Array)) return {};
+  let zeroUnits = 0;
+  for (let at = 0; at < input.length; at += zeroUnit) {
+    if (isZero(input.subarray(at, at + zeroUnit))) zeroUnits++;
+  }
+  return { input, zeroUnits };
 }
 
 /** Long frames are fed in this much: a native call cannot be interrupted. */
@@ -237,7 +268,7 @@ async function compressZstdInPieces(task: ZstdCompressTask): Promise<PieceResult
   const { input: piece } = task;
   const { length } = piece;
   const encoder = createZstdCompress({
-    params: frameParams(task),
+    params: zstdParams(frameParameters(task)),
     pledgedSrcSize: length,
     chunkSize: FEED_BYTES,
   });
@@ -271,13 +302,14 @@ async function compressZstdInPieces(task: ZstdCompressTask): Promise<PieceResult
       for (; waiting > 0; waiting -= FEED_BYTES) await write(zeros);
       await write(bytes);
     }
-    if (!isFed && length > 0) return { zero: true, bytes: NOTHING, length, crc: 0 };
+    if (!isFed && length > 0) return { zero: true, bytes: NOTHING, length, crc: 0, ...returned(task) };
     encoder.end();
     await finished;
   } finally {
     encoder.destroy();
   }
-  return { zero: false, bytes: plain(Buffer.concat(parts)), length, crc };
+  const bytes = plain(Buffer.concat(parts));
+  return { zero: false, bytes, length, crc, ...sealOf(task, bytes), ...returned(task) };
 }
 
 /** Deflate blocks of `input` ending on a byte, none of them the last of a stream. */
@@ -301,8 +333,10 @@ export function deflateBlocks(
 function compressZstd(task: ZstdCompressTask): PieceResult {
   const { length } = task.input;
   const input = bytesUnlessZero(task.input);
-  if (input === undefined) return { zero: true, bytes: NOTHING, length, crc: 0 };
-  return { zero: false, bytes: compressFrame(input, task), length, crc: task.crc ? crc32(input) : 0 };
+  if (input === undefined) return { zero: true, bytes: NOTHING, length, crc: 0, ...returned(task) };
+  const bytes = compressFrameOnce(input, task);
+  const crc = task.crc ? crc32(input) : 0;
+  return { zero: false, bytes, length, crc, ...sealOf(task, bytes, input), ...returned(task) };
 }
 
 function compressDeflate(task: DeflateTask): PieceResult {
@@ -353,8 +387,8 @@ function decompressZstd(task: ZstdDecompressTask): PieceResult {
   return { zero: false, bytes: NOTHING, length, crc };
 }
 
-function compressUnits({ input, unit, codec }: UnitsTask): UnitsResult {
-  return { ...compressBatch(input, unit, codec), input };
+function compressUnits({ input, unit, codec, seal }: UnitsTask): UnitsResult {
+  return { ...compressBatch(input, unit, codec, seal), input };
 }
 
 /** Does a task here and now. @throws Error with `code` BAD_FRAME, SHORT_READ or one of the system's */
@@ -387,7 +421,7 @@ export function taskTransfers(task: CodecTask): ArrayBuffer[] {
 /** Buffers that move with a result back. */
 export function resultTransfers(result: TaskResult): ArrayBuffer[] {
   const moved = result.bytes.length > 0 ? [result.bytes.buffer] : [];
-  if ('input' in result) moved.push(result.input.buffer);
+  if ('input' in result && result.input !== undefined) moved.push(result.input.buffer);
   if ('lengths' in result) moved.push(result.lengths.buffer);
   return moved;
 }

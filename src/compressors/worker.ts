@@ -8,7 +8,8 @@ const port = parentPort!;
 async function answer(task: CodecTask): Promise<void> {
   try {
     const result = await performTask(task);
-    if (!('input' in result) && task.input instanceof Uint8Array) release(task.input);
+    if (!('input' in result && result.input !== undefined) && task.input instanceof Uint8Array)
+      release(task.input);
     port.postMessage({ result }, resultTransfers(result));
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;

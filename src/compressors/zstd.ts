@@ -17,10 +17,18 @@
 import type { ByteSink, CompressionCounts, Compressor } from '../core/contracts/compressor.ts';
 import type { Context } from '../core/contracts/context.ts';
 import { usage } from '../core/errors.ts';
+import type { SealLog } from '../core/seals.ts';
 import { combineCrc32 } from './crc32.ts';
-import { type CompressionInput, piecesOf } from './pieces.ts';
+import { type CompressionInput, type PiecewiseInput, piecesOf, type ZeroPiece } from './pieces.ts';
 import { CodecPool, orderedMap } from './pool.ts';
-import { compressFrame, type Piece, type ZstdCompressTask, type ZstdFrameSettings } from './tasks.ts';
+import { assertRoundTrip, rethrowRoundTrip } from './round-trip.ts';
+import {
+  compressFrame,
+  type Piece,
+  type PieceResult,
+  type ZstdCompressTask,
+  type ZstdFrameSettings,
+} from './tasks.ts';
 import { readZstd } from './unzstd.ts';
 import { ZeroPieces } from './zero-pieces.ts';
 import { isSkippable, magicOf, SeekTable, ZSTD_MAGIC } from './zstd-layout.ts';
@@ -29,6 +37,8 @@ const MiB = 1024 * 1024;
 export const ZSTD_LEVELS = { lowest: 1, highest: 22, standard: 3 } as const;
 /** Windows that `windowLog` may ask for; frames are at least a window, and several are in memory at once. */
 export const ZSTD_WINDOW_LOGS = { lowest: 10, highest: 27 } as const;
+
+const NOTHING = new Uint8Array(0);
 
 /** Zeros become the same few bytes at every level. */
 const ZERO_SETTINGS: ZstdFrameSettings = { level: 1 };
@@ -71,20 +81,46 @@ export function zstdPool(threads: number, settings: ZstdSettings): CodecPool {
   return new CodecPool({ threads, depth: frameShapeOf(settings).bytes > 8 * MiB ? 1 : 2 });
 }
 
-function* tasksOf(
-  pieces: Iterable<Piece>,
-  { bytes, ...settings }: FrameShape,
-  crc: boolean,
-): Generator<ZstdCompressTask> {
-  for (const input of pieces) yield { kind: 'zstd-frame', ...settings, input, crc };
+/** What is asked for beside the frames. */
+export interface ZstdExtras {
+  readonly onPiece?: (bytesIn: number, bytesOut: number, result: PieceResult) => void;
+  /** Compute the CRC-32 of the input, for a later verification. */
+  readonly crc?: boolean;
+  /** Decode each frame as it is made, compare, and seal it there. */
+  readonly seals?: SealLog | undefined;
+  /** Give the input's pieces back with their results, and count in them the units of zeros of this size. */
+  readonly zeroUnit?: number;
 }
 
-async function* tasksOfStream(
-  pieces: AsyncIterable<Piece>,
+type FrameWork = ZstdCompressTask | ZeroPiece;
+
+function toWork(
+  piece: Piece | ZeroPiece,
   { bytes, ...settings }: FrameShape,
-  crc: boolean,
-): AsyncGenerator<ZstdCompressTask> {
-  for await (const input of pieces) yield { kind: 'zstd-frame', ...settings, input, crc };
+  { crc = false, seals, zeroUnit }: ZstdExtras,
+): FrameWork {
+  if ('zeros' in piece) return piece;
+  const seal = seals !== undefined;
+  return {
+    kind: 'zstd-frame',
+    ...settings,
+    input: piece,
+    crc,
+    seal,
+    ...(zeroUnit === undefined ? {} : { zeroUnit }),
+  };
+}
+
+function* workOf(pieces: Iterable<Piece>, shape: FrameShape, extras: ZstdExtras): Generator<FrameWork> {
+  for (const piece of pieces) yield toWork(piece, shape, extras);
+}
+
+async function* workOfStream(
+  pieces: AsyncIterable<Piece | ZeroPiece>,
+  shape: FrameShape,
+  extras: ZstdExtras,
+): AsyncGenerator<FrameWork> {
+  for await (const piece of pieces) yield toWork(piece, shape, extras);
 }
 
 function check({ level, windowLog }: ZstdSettings): void {
@@ -97,25 +133,33 @@ function check({ level, windowLog }: ZstdSettings): void {
 
 /**
  * Writes `input` as frames and a seek table.
- * @param crc also compute the CRC-32 of the input, for a later verification
- * @throws Error of tasks.ts when the input cannot be read; whatever `sink` throws
+ * @throws Error of tasks.ts when the input cannot be read; whatever `sink` throws; ImgoptError `failed-check` when
+ *   a frame does not decode to what it was made of, where seals are asked for
  */
 export async function writeZstd(
-  input: CompressionInput,
+  input: CompressionInput | PiecewiseInput,
   sink: ByteSink,
   settings: ZstdSettings,
   pool: CodecPool,
   context: Context,
-  onPiece: (bytesIn: number, bytesOut: number) => void = () => {},
-  crc = false,
+  extras: ZstdExtras = {},
 ): Promise<CompressionCounts & { readonly crc: number }> {
   check(settings);
+  const { crc = false, seals, onPiece } = extras;
   const shape = frameShapeOf(settings);
-  const pieces = piecesOf(input, shape.bytes);
-  const tasks =
-    Symbol.asyncIterator in pieces ? tasksOfStream(pieces, shape, crc) : tasksOf(pieces, shape, crc);
-  const zeros = new ZeroPieces((bytes) => compressFrame(bytes, ZERO_SETTINGS));
+  seals?.begin(shape.bytes, 'zstd');
+  const pieces = 'pieces' in input ? input.pieces(shape.bytes) : piecesOf(input, shape.bytes);
+  const work =
+    Symbol.asyncIterator in pieces ? workOfStream(pieces, shape, extras) : workOf(pieces, shape, extras);
+  const zeros = new ZeroPieces((bytes) => {
+    const frame = compressFrame(bytes, ZERO_SETTINGS);
+    if (seals !== undefined) assertRoundTrip(frame, bytes, 'zstd');
+    return frame;
+  });
+  const run = async (one: FrameWork): Promise<PieceResult> =>
+    'zeros' in one ? { zero: true, bytes: NOTHING, length: one.zeros, crc: 0 } : pool.run(one);
   const table = new SeekTable();
+  let frames = 0;
   let bytesIn = 0;
   let bytesOut = 0;
   let sum = 0;
@@ -123,14 +167,20 @@ export async function writeZstd(
     bytesOut += bytes.length;
     await sink(bytes);
   };
-  for await (const result of orderedMap(tasks, (one) => pool.run(one), pool.limit + 1)) {
-    context.signal.throwIfAborted();
-    const piece = result.zero ? zeros.of(result.length) : result;
-    table.add(piece.bytes.length, result.length);
-    bytesIn += result.length;
-    if (crc) sum = combineCrc32(sum, piece.crc, result.length);
-    await put(piece.bytes);
-    onPiece(result.length, piece.bytes.length);
+  try {
+    for await (const result of orderedMap(work, run, pool.limit + 1)) {
+      context.signal.throwIfAborted();
+      const piece = result.zero ? zeros.of(result.length) : result;
+      table.add(piece.bytes.length, result.length);
+      bytesIn += result.length;
+      if (crc) sum = combineCrc32(sum, piece.crc, result.length);
+      seals?.add([frames], [piece.bytes.length], piece.seal!);
+      frames++;
+      onPiece?.(result.length, piece.bytes.length, result);
+      await put(piece.bytes);
+    }
+  } catch (error) {
+    rethrowRoundTrip(error as NodeJS.ErrnoException);
   }
   if (bytesIn === 0) {
     const empty = compressFrame(new Uint8Array(0), ZERO_SETTINGS);

@@ -15,6 +15,7 @@ import type { ImageWriter, WriterOptions } from '../core/contracts/writer.ts';
 import { system, unsupported, usage } from '../core/errors.ts';
 import { ExtentBuilder } from '../core/extents.ts';
 import { isSameFile, OutputFile } from '../core/output-file.ts';
+import { SealLog } from '../core/seals.ts';
 import { inspect } from '../inspect/inspect.ts';
 import { overlaySource } from '../sources/overlay.ts';
 import { createBmap } from './bmap.ts';
@@ -107,12 +108,21 @@ async function writeFile(
 ): Promise<OptimizeResult> {
   const file = await OutputFile.create(path, { force: options.force });
   try {
-    await writer.write(disk, fileOutput(file), writerOptions, context);
+    const seals = new SealLog();
+    await writer.write(
+      disk,
+      fileOutput(file),
+      options.verify ? { ...writerOptions, seals } : writerOptions,
+      context,
+    );
+    // The disk takes it while we read it back.
+    const flushing = file.flush();
+    flushing.catch(() => {}); // awaited below, or a mismatch was found before
     const isStream = writer.format === 'raw' && writerOptions.compression !== 'none';
     const verified = !options.verify
       ? null
       : isStream
-        ? await compareStream(disk, file.temporary, context)
+        ? await compareStream(disk, file.temporary, context, seals)
         : await verifyOutput(
             file.temporary,
             inspection,
@@ -120,7 +130,9 @@ async function writeFile(
             sizeIn(writer, disk, writerOptions),
             options,
             context,
+            seals,
           );
+    await flushing;
     await assertUnchanged(stamps);
     context.signal.throwIfAborted();
     const { size, blocks } = await stat(file.temporary).catch((error: unknown) => {

@@ -17,6 +17,26 @@ export interface BlockExtent extends ByteRange {
   readonly compressed?: boolean;
 }
 
+/** How stored bytes hold a stretch: as they are, or as one compressed stream or frame. */
+export type StoredCodec = 'none' | 'deflate-raw' | 'zlib' | 'zstd';
+
+/** Where a stretch of a source is stored. */
+export interface StoredPlace extends ByteRange {
+  readonly codec: StoredCodec;
+  /** In the artifact's own file. */
+  readonly offset: number;
+  /** Bytes that may belong to it; with a compression perhaps more than do. */
+  readonly length: number;
+}
+
+/** The stored bytes themselves, for who compares those rather than what they decode to. */
+export interface StoredBytes {
+  /** What is stored, ascending; a compressed unit is one place. What is missing is stored nowhere or elsewhere. */
+  places(): AsyncIterable<readonly StoredPlace[]>;
+  /** Reads the artifact's file. @throws as `read` of a source */
+  read(target: Uint8Array, offset: number): Promise<void>;
+}
+
 /** Bytes at positions. Reads are positional, without a cursor, so calls overlap freely. */
 export interface BlockSource {
   /** Bytes. */
@@ -33,5 +53,7 @@ export interface BlockSource {
    * Neighbours of a kind are merged unless compressed, where each cluster is its own extent.
    */
   extents(range?: ByteRange): AsyncIterable<readonly BlockExtent[]>;
+  /** Given where the source is one file that stores units. */
+  readonly storedBytes?: StoredBytes | undefined;
   close(): Promise<void>;
 }

@@ -1,3 +1,4 @@
+import type { SealLog } from '../seals.ts';
 import type { Context } from './context.ts';
 import type { Disk } from './disk.ts';
 import type { BlockSource } from './source.ts';
@@ -38,6 +39,8 @@ export interface WriterOptions {
   readonly backing?: { readonly reference: string; readonly format: string };
   /** Filled in when given. */
   readonly tally?: WriteTally;
+  /** Filled in when given, by writers that compress: each unit is decoded again and compared as it is compressed. */
+  readonly seals?: SealLog;
 }
 
 /** In what units a writer stores data and how: what a prediction of its output's size needs. */

@@ -8,7 +8,13 @@
  * A map (`extents`) walks the same runs in batches; stretches that the overlay leaves to its backing file are
  * asked of that file's own map, in one pass per batch beside ours.
  */
-import type { BlockExtent, BlockSource } from '../../../core/contracts/source.ts';
+import type {
+  BlockExtent,
+  BlockSource,
+  StoredBytes,
+  StoredCodec,
+  StoredPlace,
+} from '../../../core/contracts/source.ts';
 import type { ByteRange } from '../../../core/extents.ts';
 import { IMAGE_CACHE_BYTES } from '../../../core/limits.ts';
 import { assertInside } from '../../../sources/file.ts';
@@ -191,6 +197,36 @@ export class Qcow2Source implements BlockSource {
     if (batch.length > 0) yield batch;
   }
 
+  /** The clusters in the image file itself; none where data lies in a file of its own. */
+  get storedBytes(): StoredBytes | undefined {
+    if (this.parts.dataFile !== null) return undefined;
+    return {
+      places: () => this.places(),
+      read: (target, offset) => this.parts.file.read(target, offset),
+    };
+  }
+
+  private async *places(): AsyncGenerator<readonly StoredPlace[]> {
+    const { l2Span, clusterSize, compressionType } = this.header;
+    const codec = compressionType === 'zstd' ? 'zstd' : 'deflate-raw';
+    const runs = new Runs();
+    for (let at = 0; at < this.size; ) {
+      this.parts.signal.throwIfAborted();
+      const { first, last } = this.group(at, this.size);
+      const tables = await this.tables.loadAll(first, last);
+      for (const [i, table] of tables.entries()) {
+        const tableEnd = Math.min(this.size, (first + i + 1) * l2Span);
+        while (at < tableEnd) {
+          const to = table === null ? tableEnd : Math.min(tableEnd, at + STEP_ENTRIES * clusterSize);
+          runs.count = 0;
+          if (table !== null) this.entries.collect(runs, table, at, to);
+          at = to;
+          if (runs.count > 0) yield placesOf(runs, codec);
+        }
+      }
+    }
+  }
+
   /** Turns runs into extents; what is unallocated is looked up in the backing file's map. */
   private async describe(runs: Runs, joiner: Joiner): Promise<void> {
     const { backing } = this.parts;
@@ -237,6 +273,16 @@ export class Qcow2Source implements BlockSource {
     this.clusters.close();
     return this.parts.close();
   }
+}
+
+function placesOf({ count, kind, start, end, host, packed }: Runs, codec: StoredCodec): StoredPlace[] {
+  const places: StoredPlace[] = [];
+  for (let i = 0; i < count; i++) {
+    const range = { start: start[i]!, end: end[i]!, offset: host[i]! };
+    if (kind[i] === RUN.compressed) places.push({ ...range, codec, length: packed[i]! });
+    else if (kind[i] === RUN.data) places.push({ ...range, codec: 'none', length: range.end - range.start });
+  }
+  return places;
 }
 
 function lastUnallocated(runs: Runs): number {

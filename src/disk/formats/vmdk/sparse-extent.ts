@@ -9,7 +9,7 @@
  */
 import { inflate } from 'node:zlib';
 import type { Context } from '../../../core/contracts/context.ts';
-import type { BlockExtent, BlockSource } from '../../../core/contracts/source.ts';
+import type { BlockExtent, BlockSource, StoredBytes, StoredPlace } from '../../../core/contracts/source.ts';
 import { corrupt, type ImgoptError } from '../../../core/errors.ts';
 import { MAX_READ_BYTES } from '../../../core/limits.ts';
 import { allDone, inParallel } from '../../../core/parallel.ts';
@@ -157,6 +157,35 @@ export class SparseExtent {
       }
       yield batch;
       at = stop;
+    }
+  }
+
+  /** Compressed grains that lie in the extent's file, with the length that their markers tell. */
+  get storedBytes(): StoredBytes | undefined {
+    if (!this.header.isCompressed) return undefined;
+    return {
+      places: () => this.storedGrains(),
+      read: (target, offset) => this.file.read(target, offset),
+    };
+  }
+
+  private async *storedGrains(): AsyncGenerator<readonly StoredPlace[]> {
+    const { grainBytes, grainTables } = this;
+    for (let index = 0; index < grainTables.count; index++) {
+      this.context.signal.throwIfAborted();
+      if (grainTables.isAbsent(index)) continue;
+      const table = await grainTables.get(index);
+      const places: StoredPlace[] = [];
+      for (const [i, entry] of table.entries()) {
+        const grain = index * table.length + i;
+        const start = grain * grainBytes;
+        const sector = this.sectorOf(entry);
+        if (start >= this.size || sector === ABSENT || sector === ZEROED) continue;
+        const length = await this.readMarker(grain, sector);
+        const end = Math.min(this.size, start + grainBytes);
+        places.push({ start, end, codec: 'zlib', offset: sector * SECTOR + GRAIN_MARKER_BYTES, length });
+      }
+      if (places.length > 0) yield places;
     }
   }
 

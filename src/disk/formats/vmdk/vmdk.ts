@@ -20,7 +20,7 @@ import type {
   JsonValue,
   OpenedFile,
 } from '../../../core/contracts/disk.ts';
-import type { BlockExtent, BlockSource } from '../../../core/contracts/source.ts';
+import type { BlockExtent, BlockSource, StoredBytes } from '../../../core/contracts/source.ts';
 import { corrupt, locate, unreadable, unsupported } from '../../../core/errors.ts';
 import type { ByteRange } from '../../../core/extents.ts';
 import { IMAGE_CACHE_BYTES, MAX_VMDK_DESCRIPTOR_BYTES } from '../../../core/limits.ts';
@@ -46,6 +46,7 @@ interface Segment {
   /** `offset` counts from the beginning of the extent. */
   read(target: Uint8Array, offset: number): Promise<void>;
   extents(start: number, end: number): AsyncIterable<readonly BlockExtent[]>;
+  readonly storedBytes?: StoredBytes | undefined;
 }
 
 /** What was opened so far, to be closed when the disk is, or when opening fails half way. */
@@ -199,6 +200,7 @@ function addSegment(opened: Opened, extent: Omit<Segment, 'start' | 'end'> & { s
     granularity: extent.granularity,
     read: (target, offset) => extent.read(target, offset),
     extents: (from, to) => extent.extents(from, to),
+    storedBytes: extent.storedBytes,
   });
 }
 
@@ -375,6 +377,8 @@ function diskSource(segments: readonly Segment[], opened: Opened): BlockSource {
       const last = list.finish();
       if (last.length > 0) yield last;
     },
+    // Of several extents, places would be in several files.
+    storedBytes: segments.length === 1 ? segments[0]!.storedBytes : undefined,
     close: () => closeAll(opened),
   };
 }
