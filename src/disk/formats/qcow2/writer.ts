@@ -49,7 +49,8 @@ import {
 const DEFAULT_CLUSTER_SIZE = 64 * 1024;
 /** qemu's own window for zlib: its decoder allocates no more. */
 const ZLIB_WINDOW_BITS = 12;
-const LEVELS = { zlib: { min: 1, max: 9, standard: 6 }, zstd: { min: 1, max: 22, standard: 3 } } as const;
+/** zstd's 2 takes four fifths of 3's time for 1.011 of the bytes, which is less than one per cent above qemu-img's. */
+const LEVELS = { zlib: { min: 1, max: 9, standard: 6 }, zstd: { min: 1, max: 22, standard: 2 } } as const;
 /** Clusters that did not shrink are placed together once they are this many bytes. */
 const WAITING_BYTES = 4 * 1024 * 1024;
 const REFCOUNT_ORDER = 4;
@@ -72,7 +73,13 @@ export const qcow2Writer: ImageWriter = {
     const wants = options.backing === undefined ? undefined : (extent: BlockExtent) => writer.wants(extent);
     const batches = compressClusters(
       source,
-      { clusterSize, codec, tally: options.tally, ...(wants === undefined ? {} : { wants }) },
+      {
+        clusterSize,
+        codec,
+        tally: options.tally,
+        seals: options.seals,
+        ...(wants === undefined ? {} : { wants }),
+      },
       context,
     );
     for await (const batch of batches) await writer.add(batch);
