@@ -24,8 +24,9 @@ const DEFAULT_SCORE = 50;
 
 /**
  * What is the guest's `/`: the filesystem that looks most like a root, and of several (an A/B system, a copy) the one
- * whose own fstab says so. Of a filesystem with subvolumes it is the default one when that looks like a root, else the
- * one whose fstab names it; its snapshots say the same of it, and not of themselves.
+ * whose own fstab says so. Of a filesystem with subvolumes it is the default one when that looks like a root, unless another
+ * is named by its own fstab: who writes `subvol=` there gives it to the kernel too. Snapshots say the same of the root,
+ * and not of themselves.
  */
 export async function chooseRoot(
   table: FileTable,
@@ -48,7 +49,7 @@ export async function chooseRoot(
     for (const family of rootCandidates(table, mountable)) {
       let best = await open(mountable, family[0]!);
       for (const one of family.slice(1, MAX_ROOT_FSTABS)) {
-        if (family[0]!.isDefault || best.score >= NAMED_SCORE) break;
+        if (best.score >= NAMED_SCORE) break;
         const next = await open(mountable, one);
         if (next.score >= NAMED_SCORE) best = next;
       }

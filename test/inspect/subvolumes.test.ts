@@ -203,6 +203,20 @@ describe('other systems', () => {
     expect(counted(found)).toContain('/[filesystem 0]/arch/usr/bin/tool');
   });
 
+  it('takes the one that its fstab names before a default that names another', async () => {
+    const found = await inspectedSubvolumes(
+      { ...below('root', system(fstab('root'))), ...below('tried', system(fstab('root'))) },
+      { root: {}, tried: snapshotOf('root', { isDefault: true, isReadOnly: false }) },
+    );
+    expect(mounts(found)).toEqual(['/ root']);
+    expect(codes(found)).toEqual([]);
+    const unnamed = await inspectedSubvolumes(
+      { ...below('root', system('')), ...below('tried', system('')) },
+      { root: {}, tried: snapshotOf('root', { isDefault: true, isReadOnly: false }) },
+    );
+    expect(mounts(unnamed)).toEqual(['/ tried']);
+  });
+
   it('takes a system that only snapshots of something gone are left of', async () => {
     const found = await inspectedSubvolumes(
       { ...below('b', system(fstab('a'))), ...below('c', system(fstab('a'))) },
@@ -242,5 +256,31 @@ describe('other systems', () => {
       '/kept',
     ]);
     expect(treeOfInspection(found).count).toBe(5);
+  });
+
+  it('survives thousands of subvolumes that are snapshots of each other, all alike and all in fstab', async () => {
+    const COUNT = 3000;
+    const name = (i: number) => `s${i % COUNT}`;
+    const numbers = Array.from({ length: COUNT }, (_, i) => i);
+    const lines = numbers.map((i) => `UUID=aa /m${i}/../s${i} fake subvol=${name(i)}\n`).join('');
+    const started = performance.now();
+    const found = await inspectedSubvolumes(
+      Object.fromEntries(
+        numbers.flatMap((i) => [
+          [`/${name(i)}/etc/fstab`, i % 2 === 0 ? lines : 'UUID=aa / fake subvol=nowhere\n'],
+          [`/${name(i)}/etc/passwd`, ''],
+        ]),
+      ),
+      Object.fromEntries(
+        numbers.map((i) => [
+          name(i),
+          { parentUuid: `uuid-${name(i + 1)}`, uuid: i % 7 === 0 ? 'same' : `uuid-${name(i)}` },
+        ]),
+      ),
+    );
+    expect(performance.now() - started).toBeLessThan(10_000);
+    const all = paths(found);
+    expect(new Set(all).size).toBe(all.length);
+    expect(found.root).not.toBeNull();
   });
 });
