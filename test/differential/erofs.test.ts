@@ -16,6 +16,7 @@ import type { BlockSource } from '../../src/core/contracts/source.ts';
 import { FILE_FLAG, FILE_TYPE } from '../../src/core/file-table.ts';
 import { type ContentMap, FORM } from '../../src/disk/filesystems/erofs/content-map.ts';
 import { erofsDriver } from '../../src/disk/filesystems/erofs/erofs.ts';
+import { decodeMicroLzma } from '../../src/disk/filesystems/erofs/micro-lzma.ts';
 import { readSuperblock } from '../../src/disk/filesystems/erofs/superblock.ts';
 import { Volume } from '../../src/disk/filesystems/erofs/volume.ts';
 import { openFileSource } from '../../src/sources/file.ts';
@@ -23,7 +24,7 @@ import { readProbe } from '../../src/sources/read.ts';
 import { randomNumbers } from '../contract/packages.ts';
 import { type Entry, hostTree, imageTree, openFilesystem } from '../support/read-only.ts';
 import { temporaryFolder } from '../support/temp.ts';
-import { describeWithTools, runTool } from '../support/tools.ts';
+import { describeWithTools, runTool, runToolSync } from '../support/tools.ts';
 import { makeTree, payload } from './ext-images.ts';
 
 const VARIANTS: Readonly<Record<string, readonly string[]>> = {
@@ -182,5 +183,45 @@ describeWithTools(['mkfs.erofs', 'fsck.erofs', 'dump.erofs', 'blkid'], 'erofs ag
       family: 'unsupported',
     });
     await source.close();
+  });
+});
+
+describeWithTools(['python3'], "MicroLZMA against liblzma's encoder", () => {
+  // A raw LZMA stream begins with a zero byte, where MicroLZMA has the inverted properties.
+  const SCRIPT = `import lzma, sys
+lc, lp, pb = map(int, sys.argv[1:4])
+filters = [{'id': lzma.FILTER_LZMA1, 'preset': 6, 'lc': lc, 'lp': lp, 'pb': pb}]
+sys.stdout.buffer.write(lzma.compress(sys.stdin.buffer.read(), format=lzma.FORMAT_RAW, filters=filters))`;
+  const contents: readonly (readonly [string, Buffer])[] = [
+    ['text', payload('text', 300_000)],
+    ['noise', noise(20_000)],
+    ['both', Buffer.concat([noise(9000), payload('a', 50_000), noise(9000), payload('a', 50_000)])],
+    ['zeros', Buffer.alloc(200_000)],
+    ['a byte', Buffer.from('x')],
+  ];
+
+  it.each([
+    [3, 0, 2],
+    [0, 0, 0],
+    [4, 0, 0],
+    [0, 4, 4],
+    [2, 2, 3],
+    [1, 3, 1],
+  ])('decodes lc %i, lp %i, pb %i', (lc, lp, pb) => {
+    for (const [name, content] of contents) {
+      const packed = runToolSync('python3', ['-c', SCRIPT, String(lc), String(lp), String(pb)], content);
+      expect(packed[0]).toBe(0);
+      packed[0] = ~((pb * 5 + lp) * 9 + lc) & 0xff;
+      for (const length of new Set([content.length, Math.ceil(content.length / 3), 1])) {
+        const decoded = decodeMicroLzma(packed, length, true);
+        expect(Buffer.compare(decoded, content.subarray(0, length)), `${name} ${length}`).toBe(0);
+      }
+      // An end marker follows, and what the stream has not got is no byte of it.
+      expect(() => decodeMicroLzma(packed, content.length, false)).toThrow();
+      expect(() => decodeMicroLzma(packed, content.length + 1, true)).toThrow();
+      const half = packed.subarray(0, packed.length / 2);
+      if (packed.length > 1000)
+        expect(() => decodeMicroLzma(half, content.length, true)).toThrow('cut short');
+    }
   });
 });

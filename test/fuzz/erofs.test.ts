@@ -14,7 +14,7 @@ const ROUNDS = 40;
 /** IMGOPT_FUZZ_SEED=100 tries another hundred. */
 const FIRST = process.env.IMGOPT_FUZZ_SEED;
 const SEEDS = FIRST === undefined ? [1, 2] : Array.from({ length: 100 }, (_, i) => Number(FIRST) + i);
-const NAMES = ['fragments', 'tails', 'full-index', 'deflate', 'zstd', 'chunks'];
+const NAMES = ['fragments', 'tails', 'full-index', 'deflate', 'zstd', 'chunks', 'lzma'];
 
 describe.each(NAMES)('a mutated erofs (%s)', (name) => {
   it.each(SEEDS)('is read, partly read or refused (seed %i)', async (seed) => {

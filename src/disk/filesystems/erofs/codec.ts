@@ -1,13 +1,13 @@
 /**
- * The compressors of EROFS: bare LZ4 blocks, bare DEFLATE streams, zstd frames. Each cluster is a stream of its own, with
- * zeros in front of it that fill its blocks. (Images before the feature lz4_0padding fill them behind.) LZMA, in the
- * form that is called MicroLZMA, is refused by name.
+ * The compressors of EROFS: bare LZ4 blocks, MicroLZMA and bare DEFLATE streams, zstd frames. Each cluster is a stream of
+ * its own, with zeros in front of it that fill its blocks. (Images before the feature lz4_0padding fill them behind.)
  */
 import { promisify } from 'node:util';
 import { inflateRaw, constants as Z, zstdDecompress } from 'node:zlib';
-import { corrupt, unsupported } from '../../../core/errors.ts';
+import { corrupt } from '../../../core/errors.ts';
 import { decodeLz4, decodeLz4Prefix } from '../lz4.ts';
 import { ALGORITHM_NAMES, PCLUSTER_MAX_DSIZE } from './layout.ts';
+import { decodeMicroLzma } from './micro-lzma.ts';
 
 const inflated = promisify(inflateRaw);
 const unzstd = promisify(zstdDecompress);
@@ -21,7 +21,7 @@ const ZSTD_WINDOW_LOG = 24;
  * @param isPartial the stream may hold more than that
  * @param isPaddedInFront whether LZ4's padding stands in front
  * @returns `length` bytes
- * @throws ImgoptError `corrupt` when it is damaged or holds another number of bytes, `unsupported` for LZMA
+ * @throws ImgoptError `corrupt` when it is damaged or holds another number of bytes
  */
 export async function decodeCluster(
   algorithm: number,
@@ -31,11 +31,6 @@ export async function decodeCluster(
   isPaddedInFront: boolean,
 ): Promise<Uint8Array> {
   const name = ALGORITHM_NAMES[algorithm]!;
-  if (name === 'lzma') {
-    throw unsupported('EROFS_COMPRESSOR', 'is compressed with LZMA (MicroLZMA), which is not read', {
-      advice: 'build it with -z zstd, deflate or lz4 to have its content read',
-    });
-  }
   const fail = (reason: string, cause?: unknown) =>
     corrupt('EROFS_CLUSTER', `a compressed cluster (${name}) cannot be decoded: ${reason}`, { cause });
   const isBehind = name === 'lz4' && !isPaddedInFront;
@@ -47,7 +42,8 @@ export async function decodeCluster(
   try {
     if (name === 'lz4') {
       bytes = isPartial || isBehind ? decodeLz4Prefix(stream, length) : decodeLz4(stream, length);
-    } else {
+    } else if (name === 'lzma') bytes = decodeMicroLzma(stream, length, isPartial);
+    else {
       const maxOutputLength = isPartial ? PCLUSTER_MAX_DSIZE : length;
       const params = { [Z.ZSTD_d_windowLogMax]: ZSTD_WINDOW_LOG };
       bytes =

@@ -6,6 +6,7 @@ import { FILE_FLAG } from '../../../../src/core/file-table.ts';
 import { decodeCluster } from '../../../../src/disk/filesystems/erofs/codec.ts';
 import { FORM } from '../../../../src/disk/filesystems/erofs/content-map.ts';
 import { erofsDriver } from '../../../../src/disk/filesystems/erofs/erofs.ts';
+import { decodeMicroLzma } from '../../../../src/disk/filesystems/erofs/micro-lzma.ts';
 import { readSuperblock } from '../../../../src/disk/filesystems/erofs/superblock.ts';
 import { Volume } from '../../../../src/disk/filesystems/erofs/volume.ts';
 import { memorySource } from '../../../../src/sources/memory.ts';
@@ -51,28 +52,20 @@ describe.each(Object.keys(EXPECTED))('erofs fixture %s', (name) => {
       const inode = table.inode[entry]!;
       const type = LETTERS[table.type[entry]!]!;
       const target = type === 'l' ? Buffer.from(await filesystem.readLink(inode)).toString() : undefined;
-      let sha256: string | undefined;
-      if (type === '-' && name === 'lzma') {
-        // Its list is read, its content refused by name, but for what is not compressed.
-        sha256 = await contentOf(filesystem, inode).then(
-          (bytes) => createHash('sha256').update(bytes).digest('hex'),
-          (error: unknown) => {
-            expect(error).toMatchObject({ code: 'IMGOPT_EROFS_COMPRESSOR', family: 'unsupported' });
-            return entries[path]!.sha256!;
-          },
-        );
-      } else if (type === '-') {
-        sha256 = createHash('sha256')
-          .update(await contentOf(filesystem, inode))
-          .digest('hex');
-      }
+      const content = type === '-' ? await contentOf(filesystem, inode) : undefined;
       ours[path] = {
         type,
         mode: table.mode[entry]!,
         uid: table.uid[entry]!,
         gid: table.gid[entry]!,
         time: table.modified[entry]!,
-        ...(sha256 === undefined ? {} : { size: table.size[entry]!, links: table.links[entry]!, sha256 }),
+        ...(content === undefined
+          ? {}
+          : {
+              size: table.size[entry]!,
+              links: table.links[entry]!,
+              sha256: createHash('sha256').update(content).digest('hex'),
+            }),
         ...(target === undefined ? {} : { target }),
       };
     }
@@ -290,6 +283,17 @@ describe('clusters of erofs', () => {
     expect(await text([0, 0, 0, ...packed], 10, false, true)).toBe('abcabcabcd');
     expect(await text([...packed, 0, 0, 0], 10, false, false)).toBe('abcabcabcd');
     expect(await text([0, ...packed], 5, true, true)).toBe('abcab');
+  });
+
+  it.each([
+    [[], 'not possible'],
+    [[0xa2, 1, 2, 3], 'cut short'],
+    [[~225 & 0xff, 0, 0, 0, 0], 'not possible'], // pb 5
+    [[~(9 * 4 + 8) & 0xff, 0, 0, 0, 0], 'not possible'], // lc 8, lp 4
+    [[~93 & 0xff, ...new Array<number>(30).fill(0xff)], 'before the beginning'],
+    [[~93 & 0xff, 0, 0, 0, 0], 'cut short'],
+  ])('are refused when LZMA lies: %j', (bytes, message) => {
+    expect(() => decodeMicroLzma(Uint8Array.from(bytes), 100, false)).toThrow(message);
   });
 
   it('hold what their extent has', async () => {
