@@ -7,7 +7,8 @@
  *                                    IMGOPT_BENCH_DATA (default bench/data)
  *
  * Peers are the formats' own tools, `gzip -dc` and `zstd -dc`, to /dev/null; and `imgopt decompress`, whose inflate is
- * several times as fast as gzip's.
+ * several times as fast as gzip's. A single frame of zstd does not reach the bar: it is decoded by one thread whatever
+ * is done, at a gigabyte a second, and the report begins when its last byte is there.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
@@ -56,8 +57,8 @@ make('system.box', `pigz -kc system.box.tar >"$out"`);
 make('system.tar.zst', `zstd -qkT0 system.tar -fo "$out"`);
 make('system.raw.zst', `zstd -qkT0 system.raw -fo "$out"`);
 make('system.box.zst', `zstd -qkT0 system.box.tar -fo "$out"`);
-// Frames that can be read one by one, without and with a table of them.
-make('frames.tar.zst', `pzstd -qkc system.tar >"$out"`);
+// Frames with a table of them: read one by one. An archive needs nearly all of them, a disk a few.
+make('seekable.tar.zst', `${IMGOPT} compress --no-progress -a zstd --force -o "$out" system.tar`);
 make('seekable.raw.zst', `${IMGOPT} compress --no-progress -a zstd --force -o "$out" system.raw`);
 
 process.stdout.write(
@@ -71,7 +72,7 @@ for (const name of [
   'system.qcow2.gz',
   'system.box.zst',
   'system.tar.zst',
-  'frames.tar.zst',
+  'seekable.tar.zst',
   'system.raw.zst',
   'seekable.raw.zst',
 ]) {
