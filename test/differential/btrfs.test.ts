@@ -15,10 +15,19 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { btrfsDriver } from '../../src/disk/filesystems/btrfs/btrfs.ts';
 import { typeOfMode } from '../../src/disk/filesystems/mode.ts';
+import { btrfsVolumes } from '../../src/disk/volumes/btrfs/btrfs.ts';
 import { openFileSource } from '../../src/sources/file.ts';
 import { readProbe } from '../../src/sources/read.ts';
 import { openBtrfs } from '../support/btrfs.ts';
-import { btrfsCheck, btrfsSpace, btrfsSuper, btrfsTool, btrfsTree } from '../support/btrfsprogs.ts';
+import {
+  btrfsCheck,
+  btrfsSpace,
+  btrfsSuper,
+  btrfsTool,
+  btrfsTree,
+  btrfsUsed,
+} from '../support/btrfsprogs.ts';
+import { assemble } from '../support/groups.ts';
 import { temporaryFolder } from '../support/temp.ts';
 import { describeWithTools, runTool } from '../support/tools.ts';
 import { contentOf } from '../support/volumes.ts';
@@ -180,5 +189,56 @@ describeWithTools(['mkfs.btrfs', 'btrfs', 'btrfstune', 'blkid'], 'btrfs against 
       expect(again.log.list()).toEqual([]);
     }
     await source.close();
+  });
+
+  /** mkfs.btrfs fills no filesystem of several devices, so these hold its nodes alone. */
+  async function make(data: string, metadata: string) {
+    const paths = [1, 2, 3, 4].map((number) => join(folder, `device-${number}`));
+    for (const path of paths) {
+      rmSync(path, { force: true });
+      writeFileSync(path, '');
+      truncateSync(path, 300 * MiB);
+    }
+    btrfsTool('mkfs.btrfs', ['-q', '-L', 'array', '-d', data, '-m', metadata, ...paths]);
+    const sources = await Promise.all(paths.map((path) => openFileSource(path)));
+    return { paths, sources, close: () => Promise.all(sources.map((source) => source.close())) };
+  }
+
+  it.each([
+    ['raid1c3', 'raid1c4'],
+    ['raid10', 'raid1c3'],
+    ['raid0', 'raid10'],
+    ['dup', 'raid1'],
+  ])('four devices, content %s, nodes %s', async (data, metadata) => {
+    const { paths, sources, close } = await make(data, metadata);
+    const { filesystem, log } = await openBtrfs(
+      (await assemble(btrfsVolumes, sources)).volume('array').source!,
+    );
+    expect(log.list()).toEqual([]);
+    // A device alone may hold none of the nodes; one that does tells all.
+    expect(filesystem.usage().used).toBe(Math.max(...paths.map(btrfsUsed)));
+    const { volume } = await assemble(btrfsVolumes, sources);
+    const unused = await filesystem.unusedExtents();
+    const noise = Buffer.alloc(MiB, 'POISON\xff');
+    for (const range of unused) {
+      for (const { member, start, end } of volume('array').toMembers(range)) {
+        const file = openSync(paths[member]!, 'r+');
+        for (let at = start; at < end; at += noise.length)
+          writeSync(file, noise, 0, Math.min(noise.length, end - at), at);
+        closeSync(file);
+      }
+    }
+    if (metadata === 'raid1c4') btrfsCheck(paths[0]!); // the only one that needs no other device
+    const again = await openBtrfs(volume('array').source!);
+    expect([...(await again.filesystem.unusedExtents())]).toEqual([...unused]);
+    expect(again.log.list()).toEqual([]);
+    await close();
+  });
+
+  it.each(['raid5', 'raid6'])('%s is refused by name', async (profile) => {
+    const { sources, close } = await make(profile, 'raid1');
+    const { source } = (await assemble(btrfsVolumes, sources)).volume('array');
+    await expect(openBtrfs(source!)).rejects.toThrow(`has chunks of ${profile.toUpperCase()}`);
+    await close();
   });
 });

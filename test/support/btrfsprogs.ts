@@ -174,3 +174,11 @@ export function btrfsSpace(image: string): { unused: Range[]; nodes: Range[]; da
       .reduce((sum, { start, end }) => sum + end - start, 0),
   };
 }
+
+/** Bytes of the devices that allocated extents take in all of their copies: by the block groups' items. */
+export function btrfsUsed(image: string): number {
+  const copies: Readonly<Record<string, number>> = { DUP: 2, RAID1: 2, RAID10: 2, RAID1C3: 3, RAID1C4: 4 };
+  return [...dump(image, 'extent').matchAll(/block group used (\d+) chunk_objectid \d+ flags \w+\|(\w+)/g)]
+    .map(([, used, profile]) => Number(used) * (copies[profile!] ?? 1))
+    .reduce((sum, one) => sum + one, 0);
+}

@@ -43,7 +43,7 @@ export async function decompress(
       params: { [Z.ZSTD_d_windowLogMax]: ZSTD_WINDOW_LOG },
     });
   } catch (error) {
-    if (error instanceof ImgoptError) throw error;
+    if (error instanceof ImgoptError && error.family !== 'corrupt') throw error;
     const { message, code } = error as NodeJS.ErrnoException;
     const reason = code === 'ERR_BUFFER_TOO_LARGE' ? 'it holds more than it should' : message;
     throw corrupt('BTRFS_COMPRESSED', `an extent of ${name} cannot be decoded: ${reason}`, { cause: error });

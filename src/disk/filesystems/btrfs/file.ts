@@ -135,7 +135,7 @@ function parseExtent(
   const { sectorSize } = superblock;
   const from = key.offsetHigh * 4294967296 + key.offsetLow;
   const wrong = (what: string): Error => corrupt('BTRFS_EXTENT', `its extent at byte ${from} ${what}`);
-  if (size <= EXTENT.diskBytenr) throw wrong(`has an item of ${size} bytes`);
+  if (size < EXTENT.diskBytenr) throw wrong(`has an item of ${size} bytes`);
   if (view.getUint8(at + EXTENT.encryption) !== 0 || view.getUint16(at + EXTENT.otherEncoding, true) !== 0) {
     throw unsupported('BTRFS_ENCODING', 'an extent is encrypted or encoded in a way that is not known');
   }

@@ -295,7 +295,7 @@ export class BtrfsScan {
     at: number,
     size: number,
   ): void {
-    if (size <= EXTENT.diskBytenr) {
+    if (size < EXTENT.diskBytenr) {
       if (position === 0)
         this.reportItem(owners, inode, 'BTRFS_EXTENT', `an extent's item has ${size} bytes`);
       return;
