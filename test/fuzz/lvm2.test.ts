@@ -1,13 +1,20 @@
 /**
  * LVM metadata damaged under its checksums, which would otherwise stop every mutation: the text of a real group and
  * one made by hand, sealed again after the damage. What may come out: groups whose ranges lie inside their member
- * and whose volumes can be read to the end, or diagnostics; never another exception.
+ * and whose volumes can be read to the end, or diagnostics; never another exception. The same for the metadata of a thin
+ * pool, whose nodes are sealed again as well.
  */
 import { describe, expect, it } from 'vitest';
 import { DiagnosticLog, RunContext } from '../../src/core/context.ts';
+import { crc32cUpdate } from '../../src/core/crc32c.ts';
+import { ExtentSet } from '../../src/core/extents.ts';
+import { viewOf } from '../../src/core/record.ts';
 import { lvm2Volumes } from '../../src/disk/volumes/lvm2/lvm2.ts';
+import { mutated, randomNumbers } from '../contract/packages.ts';
+import { EXPECTED, sectorsOf } from '../disk/volumes/lvm2/expected.ts';
 import { groupText, linear, made, volumeText } from '../disk/volumes/lvm2/made.ts';
 import { fixtureBytes } from '../support/fixtures.ts';
+import { partitionsOf } from '../support/groups.ts';
 import { contentOf } from '../support/volumes.ts';
 import { mutationsFor } from './mutate.ts';
 
@@ -82,5 +89,58 @@ describe.each(TEXTS)('damaged metadata of %s', (_, text) => {
       }
       for (const { message } of context.log.list()) expect(message).not.toContain('\n');
     }
+  });
+});
+
+describe('damaged metadata of a thin pool', () => {
+  it(`${CASES} cases`, async () => {
+    const disk = fixtureBytes('lvm2/thin.img');
+    // By dmsetup's table: where the pool's metadata lies on the first physical volume.
+    const [, sector] = sectorsOf(EXPECTED.thin.table, 'thin--vg-pool_tmeta')[0]!;
+    const start = (2048 + sector) * 512;
+    const block = 4096;
+    const written = Array.from({ length: 512 }, (_, i) => i).filter((i) =>
+      disk.subarray(start + i * block, start + (i + 1) * block).some((byte) => byte !== 0),
+    );
+    const outcomes = { read: 0, refused: 0 };
+    const copy = Buffer.from(disk);
+    const sources = await partitionsOf(copy);
+    for (let number = SEED; number < SEED + CASES; number++) {
+      const random = randomNumbers(number);
+      disk.copy(copy, start, start, start + 512 * block);
+      for (let hits = 1 + random(3); hits > 0; hits--) {
+        // The superblock every other time: the tree itself is a handful of blocks.
+        const index = random(2) === 0 ? 0 : written[random(written.length)]!;
+        const bytes = copy.subarray(start + index * block, start + (index + 1) * block);
+        const at = random(index === 0 ? 400 : 200);
+        mutated(bytes.subarray(at, at + (2 << random(4))), random).forEach((byte, i) => {
+          bytes[at + i] = byte;
+        });
+        const xor = index === 0 ? 160774 : 121107;
+        bytes.writeUInt32LE((crc32cUpdate(0xffffffff, viewOf(bytes), 4, block) ^ xor) >>> 0, 0);
+      }
+      const context = new RunContext({ log: new DiagnosticLog(), where: ['disk'] });
+      const groups = await lvm2Volumes.assemble(
+        sources.map((source) => ({ source, context })),
+        context,
+      );
+      for (const group of groups) {
+        const places = group.volumes.flatMap((volume) => volume.places);
+        for (const range of [...group.tables, ...group.unused, ...group.unread, ...places])
+          expect(range.start >= 0 && range.end <= sources[range.member]!.size, `case ${number}`).toBe(true);
+        // What is called unused is no volume's.
+        for (const [member] of sources.entries()) {
+          const on = (ranges: readonly { member: number; start: number; end: number }[]) =>
+            ExtentSet.from(ranges.filter((one) => one.member === member));
+          expect(on(group.unused).intersect(on(places)).isEmpty, `case ${number}`).toBe(true);
+        }
+        for (const { source, size } of group.volumes) {
+          outcomes[source === null ? 'refused' : 'read']++;
+          if (source !== null) await source.read(new Uint8Array(Math.min(size, 1 << 20)), 0);
+        }
+      }
+    }
+    expect(outcomes.read).toBeGreaterThan(CASES);
+    expect(outcomes.refused).toBeGreaterThan(CASES / 10);
   });
 });
