@@ -193,6 +193,13 @@ const EXTENSIONS: Record<string, FileKind> = {
   hwdb: 'data files',
   conf: 'configuration',
   service: 'configuration',
+  exe: 'programs',
+  dll: 'shared libraries',
+  mui: 'translations and locales',
+  cab: 'archives and packages',
+  msi: 'archives and packages',
+  msu: 'archives and packages',
+  vhdx: 'containers and virtual machines',
 };
 
 /** Longest extension that the table knows; it packs into a number exactly (7 bytes of 8 bits). */

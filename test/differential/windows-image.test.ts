@@ -93,7 +93,7 @@ describeWithTools(['sfdisk'], 'a disk of Windows', () => {
         '/Windows/Temp/setup.tmp',
         '/Users/Administrator/AppData/Local/Temp/installer.msi',
       ),
-      'Logs of Windows’ servicing': occupied('/Windows/Logs/CBS/CBS.log'),
+      'Servicing logs of Windows': occupied('/Windows/Logs/CBS/CBS.log'),
       'Memory dumps and error reports of Windows': occupied('/Windows/MEMORY.DMP'),
       'The Windows before an upgrade': occupied('/Windows.old'),
       'Recycle bins': occupied('/$Recycle.Bin/S-1-5-21-1-2-3-500/$RABCDEF.iso'),

@@ -3,7 +3,7 @@ import { removeItems, windowsRule } from '../windows-rule.ts';
 
 export const windowsComponentLogs = windowsRule({
   id: 'windows-component-logs',
-  title: 'Logs of Windows’ servicing',
+  title: 'Servicing logs of Windows',
   safety: 'safe',
   family: 'logs',
   description:

@@ -52,7 +52,7 @@ export const windowsComponentStore: RemovalRule = {
         entries,
         paths: ['\\Windows\\WinSxS'],
         commands: ['Dism.exe /Online /Cleanup-Image /StartComponentCleanup /ResetBase'],
-        reason: `at most: ${superseded.length} components are there in a newer version, DISM decides which of them go (${evidenceOf(files, inspection.table, entries)})`,
+        reason: `at most: of ${superseded.length === 1 ? 'one component' : `${superseded.length} components`} a newer version is there, DISM decides what goes (${evidenceOf(files, inspection.table, entries)})`,
       },
     ];
   },

@@ -9,7 +9,8 @@ import { allDone } from '../../../core/parallel.ts';
 import { viewOf } from '../../../core/record.ts';
 import { MappedRuns } from '../../../sources/mapped.ts';
 import { ATTR, MFT_FLAG, MFT_RECORD, TYPE } from './layout.ts';
-import { findAttribute, type Mft, readList, type Volume } from './mft.ts';
+import { findAttribute, readList } from './list.ts';
+import type { Mft, Volume } from './mft.ts';
 import {
   big64,
   isNamed,

@@ -1,14 +1,14 @@
 /**
  * NTFS, versions 1.2 to 3.1: what Windows' images are made of.
  *
- * boot.ts bounds the geometry, mft.ts finds and reads the file records, scan.ts lists the files from them in one pass,
- * unused.ts and metadata.ts say what the clusters are for, file.ts reads content, state.ts tells whether the volume was
- * left cleanly. A file's number is that of its base record.
+ * boot.ts bounds the geometry, open-mft.ts finds the file records, mft.ts reads them, scan.ts lists the files from them in
+ * one pass, unused.ts and metadata.ts say what the clusters are for, file.ts reads content, state.ts tells whether the
+ * volume was left cleanly. A file's number is that of its base record.
  */
 import type { Context } from '../../../core/contracts/context.ts';
 import type { Filesystem, FilesystemDriver, FilesystemUsage } from '../../../core/contracts/filesystem.ts';
 import type { BlockSource } from '../../../core/contracts/source.ts';
-import { corrupt, type ImgoptError, isArtifactError, locate, unsupported } from '../../../core/errors.ts';
+import { corrupt, ImgoptError, isArtifactError, locate, unsupported } from '../../../core/errors.ts';
 import type { ExtentSet } from '../../../core/extents.ts';
 import { FileTableBuilder } from '../../../core/file-table.ts';
 import { readBytes } from '../../../sources/read.ts';
@@ -16,7 +16,8 @@ import { copyOffsets, type Geometry, parseBoot, probeBackup, probeBoot } from '.
 import { openFile, readLink } from './file.ts';
 import { BOOT_SECTOR_SIZE } from './layout.ts';
 import { metadataExtents } from './metadata.ts';
-import { type Mft, openMft, type Volume } from './mft.ts';
+import type { Mft, Volume } from './mft.ts';
+import { openMft } from './open-mft.ts';
 import { NtfsScan, type ScanFindings } from './scan.ts';
 import { readState, type VolumeState } from './state.ts';
 import { checkUnused, readFree } from './unused.ts';
@@ -37,7 +38,7 @@ async function open(source: BlockSource, context: Context): Promise<Filesystem> 
   }
   const volume: Volume = { source, context, geometry };
   const { mft, reasons } = await locate('$MFT', () => openMft(volume));
-  const state = await locate('$Volume', () => readState(volume, mft));
+  const state = await stateOf(volume, mft);
   for (const reason of state.reasons) context.report('warning', 'NTFS_NEEDS_RECOVERY', reason);
   const damage = isCopy ? ['its boot sector is damaged', ...reasons] : reasons;
   let free: ExtentSet | ImgoptError;
@@ -48,6 +49,18 @@ async function open(source: BlockSource, context: Context): Promise<Filesystem> 
     free = error.within('$Bitmap');
   }
   return new NtfsFilesystem(volume, mft, state, [...damage, ...state.reasons], free);
+}
+
+/** Without $Volume the files are still there; whether it was left cleanly is not known. */
+async function stateOf(volume: Volume, mft: Mft): Promise<VolumeState> {
+  try {
+    return await readState(volume, mft);
+  } catch (error) {
+    if (!(error instanceof ImgoptError) || error.family !== 'corrupt') throw error;
+    const place = error.where.reduce((at, one) => at.at(one), volume.context.at('$Volume'));
+    place.report('error', error.code.replace(/^IMGOPT_/, ''), error.message);
+    return { label: null, version: 'unknown', flags: [], reasons: ['$Volume is damaged'] };
+  }
 }
 
 async function readBoot(

@@ -31,6 +31,12 @@ export function buildTree(
 
 const NONE = -1;
 
+/** NTFS says what is read-only; whether a file is a program its name tells, as in Windows. */
+function modeOf(state: number): number {
+  const mode = state & STATE.directory ? 0o755 : 0o644;
+  return state & STATE.readOnly ? mode & 0o555 : mode;
+}
+
 class TreeBuilder {
   private readonly context: Context;
   private readonly builder: FileTableBuilder;
@@ -166,7 +172,7 @@ class TreeBuilder {
     builder.set(
       entry,
       typeOfTag(files.tag[slot]!) ?? plain,
-      state & STATE.readOnly ? 0o555 : 0o755,
+      modeOf(state),
       0,
       0,
       Math.max(1, files.longNames[slot]!),

@@ -97,7 +97,9 @@ describe('ntfs on fixtures', () => {
       await expect(filesystem.open(table.inode[entry(path)]!)).rejects.toThrow(words);
     await expect(filesystem.open(table.inode[entry('/names')]!)).rejects.toThrow(/neither a regular file/);
     await expect(filesystem.readLink(table.inode[entry('/big')]!)).rejects.toThrow(/no symbolic link/);
-    expect(table.mode[entry('/read-only')]).toBe(0o555);
+    expect(table.mode[entry('/read-only')]).toBe(0o444);
+    expect(table.mode[entry('/big')]).toBe(0o644);
+    expect(table.mode[entry('/names')]).toBe(0o755);
     expect(table.flags[entry('/compressed/text')]).toBe(FILE_FLAG.compressed);
   });
 

@@ -564,6 +564,16 @@ describe('ntfs that lies', () => {
     expect(entryOf(opened.table, '/compressed/text')).toBeGreaterThan(0);
   });
 
+  it('without $Volume the files are read, and nothing is dropped', async () => {
+    const whole = await openNtfs(ntfsImage('windows'));
+    const bytes = changed(3, (r) => r.writeUInt32LE(0x60, attribute(r, 0x70)));
+    const nameless = await openNtfs(bytes);
+    expect(codesOf(nameless.log)).toEqual(['warning NTFS_NEEDS_RECOVERY', 'error NTFS_VOLUME']);
+    expect(nameless.table.firstDifference(whole.table)).toBeUndefined();
+    expect(nameless.filesystem.features).toEqual(['unknown']);
+    expect(await unusedOf(nameless)).toBe('unsupported NEEDS_RECOVERY');
+  });
+
   it('a volume without root, or of a version to come, is refused', async () => {
     expect(await failure(() => openNtfs(changed(5, (r) => r.writeUInt16LE(1, 0x16))))).toBe('corrupt ROOT');
     const future = changed(3, (r) => r.writeUInt8(4, value(r, attribute(r, 0x70)) + 8));
