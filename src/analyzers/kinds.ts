@@ -6,203 +6,23 @@
  * the roots downward where each directory inherits its parent's kind. Where the place is silent, the name does,
  * by its extension, and last the mode.
  */
-import type { InspectedMount, Inspection } from '../core/contracts/inspection.ts';
+import type { Inspection } from '../core/contracts/inspection.ts';
 import type { KindSection } from '../core/contracts/report.ts';
-import { FILE_TYPE, type FileTable } from '../core/file-table.ts';
+import { FILE_TYPE } from '../core/file-table.ts';
 import { compareText } from '../core/text.ts';
+import {
+  ANYWHERE,
+  EXTENSIONS,
+  type FileKind,
+  KINDS,
+  kindNumber,
+  PLACES,
+  WINDOWS_EXTENSIONS,
+  WINDOWS_PLACES,
+} from './kind-tables.ts';
+import { windowsVolumes } from './windows-rule.ts';
 
-/** Names of the kinds, in the order of their numbers. */
-export const KINDS = [
-  'other',
-  'programs',
-  'shared libraries',
-  'static libraries and objects',
-  'kernels and boot files',
-  'kernel modules',
-  'firmware',
-  'documentation',
-  'manuals',
-  'translations and locales',
-  'python modules',
-  'python bytecode',
-  'perl modules',
-  'javascript',
-  'java archives',
-  'headers',
-  'sources',
-  'debug symbols',
-  'fonts',
-  'images and icons',
-  'time zones',
-  'configuration',
-  'package database',
-  'package indexes',
-  'caches',
-  'logs',
-  'temporary files',
-  'home directories',
-  'archives and packages',
-  'databases',
-  'scripts',
-  'data files',
-  'containers and virtual machines',
-  'certificates',
-  'version control',
-  'swap files',
-  'symbolic links',
-  'devices, pipes and sockets',
-] as const;
-export type FileKind = (typeof KINDS)[number];
-
-const NUMBER_OF = new Map<string, number>(KINDS.map((kind, index) => [kind, index]));
-const kindNumber = (kind: FileKind): number => NUMBER_OF.get(kind)!;
-
-/** Places, as the guest sees them. `/lib` stands for itself and for `/usr/lib` (merged-usr or not). */
-const PLACES: readonly (readonly [string, FileKind])[] = [
-  ['/boot', 'kernels and boot files'],
-  ['/efi', 'kernels and boot files'],
-  ['/usr/share/doc', 'documentation'],
-  ['/usr/share/doc-base', 'documentation'],
-  ['/usr/share/info', 'documentation'],
-  ['/usr/share/help', 'documentation'],
-  ['/usr/share/gtk-doc', 'documentation'],
-  ['/usr/share/lintian', 'documentation'],
-  ['/usr/share/man', 'manuals'],
-  ['/usr/local/man', 'manuals'],
-  ['/usr/share/locale', 'translations and locales'],
-  ['/usr/share/locale-langpack', 'translations and locales'],
-  ['/usr/share/i18n', 'translations and locales'],
-  ['/usr/lib/locale', 'translations and locales'],
-  ['/usr/share/zoneinfo', 'time zones'],
-  ['/usr/share/fonts', 'fonts'],
-  ['/usr/share/icons', 'images and icons'],
-  ['/usr/share/pixmaps', 'images and icons'],
-  ['/usr/share/backgrounds', 'images and icons'],
-  ['/usr/share/ca-certificates', 'certificates'],
-  ['/etc/ssl/certs', 'certificates'],
-  ['/lib/modules', 'kernel modules'],
-  ['/lib/firmware', 'firmware'],
-  ['/usr/lib/debug', 'debug symbols'],
-  ['/usr/include', 'headers'],
-  ['/usr/src', 'sources'],
-  ['/var/lib/dpkg', 'package database'],
-  ['/var/lib/rpm', 'package database'],
-  ['/usr/lib/sysimage/rpm', 'package database'],
-  ['/lib/apk/db', 'package database'],
-  ['/var/lib/pacman/local', 'package database'],
-  ['/var/lib/apt/lists', 'package indexes'],
-  ['/var/lib/pacman/sync', 'package indexes'],
-  ['/var/lib/command-not-found', 'package indexes'],
-  ['/var/cache', 'caches'],
-  ['/var/lib/snapd/cache', 'caches'],
-  ['/var/log', 'logs'],
-  ['/var/crash', 'logs'],
-  ['/var/lib/systemd/coredump', 'logs'],
-  ['/tmp', 'temporary files'],
-  ['/var/tmp', 'temporary files'],
-  ['/var/lib/docker', 'containers and virtual machines'],
-  ['/var/lib/containerd', 'containers and virtual machines'],
-  ['/var/lib/containers', 'containers and virtual machines'],
-  ['/var/lib/libvirt', 'containers and virtual machines'],
-  ['/var/lib/snapd/snaps', 'containers and virtual machines'],
-  ['/etc', 'configuration'],
-  ['/root', 'home directories'],
-  ['/home', 'home directories'],
-];
-
-/** Directories that mean the same wherever they are. */
-const ANYWHERE: Record<string, FileKind> = {
-  __pycache__: 'python bytecode',
-  node_modules: 'javascript',
-  '.git': 'version control',
-  '.cache': 'caches',
-  '.debug': 'debug symbols',
-  '.build-id': 'debug symbols',
-};
-
-const EXTENSIONS: Record<string, FileKind> = {
-  so: 'shared libraries',
-  a: 'static libraries and objects',
-  o: 'static libraries and objects',
-  la: 'static libraries and objects',
-  ko: 'kernel modules',
-  py: 'python modules',
-  pyi: 'python modules',
-  pyc: 'python bytecode',
-  pyo: 'python bytecode',
-  pm: 'perl modules',
-  pl: 'perl modules',
-  pod: 'documentation',
-  js: 'javascript',
-  mjs: 'javascript',
-  cjs: 'javascript',
-  jar: 'java archives',
-  war: 'java archives',
-  h: 'headers',
-  hh: 'headers',
-  hpp: 'headers',
-  c: 'sources',
-  cc: 'sources',
-  cpp: 'sources',
-  go: 'sources',
-  rs: 'sources',
-  debug: 'debug symbols',
-  mo: 'translations and locales',
-  ttf: 'fonts',
-  otf: 'fonts',
-  woff: 'fonts',
-  woff2: 'fonts',
-  pcf: 'fonts',
-  png: 'images and icons',
-  jpg: 'images and icons',
-  jpeg: 'images and icons',
-  gif: 'images and icons',
-  svg: 'images and icons',
-  html: 'documentation',
-  pdf: 'documentation',
-  md: 'documentation',
-  deb: 'archives and packages',
-  rpm: 'archives and packages',
-  apk: 'archives and packages',
-  whl: 'archives and packages',
-  zip: 'archives and packages',
-  tar: 'archives and packages',
-  tgz: 'archives and packages',
-  gz: 'archives and packages',
-  xz: 'archives and packages',
-  bz2: 'archives and packages',
-  zst: 'archives and packages',
-  '7z': 'archives and packages',
-  db: 'databases',
-  sqlite: 'databases',
-  sqlite3: 'databases',
-  log: 'logs',
-  sh: 'scripts',
-  rb: 'scripts',
-  qcow2: 'containers and virtual machines',
-  vmdk: 'containers and virtual machines',
-  img: 'containers and virtual machines',
-  iso: 'containers and virtual machines',
-  json: 'data files',
-  xml: 'data files',
-  yaml: 'data files',
-  yml: 'data files',
-  txt: 'data files',
-  dat: 'data files',
-  bin: 'data files',
-  hwdb: 'data files',
-  conf: 'configuration',
-  service: 'configuration',
-  exe: 'programs',
-  dll: 'shared libraries',
-  mui: 'translations and locales',
-  cab: 'archives and packages',
-  msi: 'archives and packages',
-  msu: 'archives and packages',
-  vhdx: 'containers and virtual machines',
-};
-
-/** Longest extension that the table knows; it packs into a number exactly (7 bytes of 8 bits). */
+/** Longest extension that the tables know; it packs into a number exactly (7 bytes of 8 bits). */
 const MAX_EXTENSION = 7;
 
 function packExtension(bytes: Uint8Array, start: number, end: number): number {
@@ -214,30 +34,40 @@ function packExtension(bytes: Uint8Array, start: number, end: number): number {
   return packed;
 }
 
-const PACKED_EXTENSIONS = new Map<number, number>(
-  Object.entries(EXTENSIONS).map(([extension, kind]) => {
-    const bytes = new TextEncoder().encode(extension);
-    return [packExtension(bytes, 0, bytes.length), kindNumber(kind)];
-  }),
-);
+function packedExtensions(kinds: Readonly<Record<string, FileKind>>): Map<number, number> {
+  return new Map(
+    Object.entries(kinds).map(([extension, kind]) => {
+      const bytes = new TextEncoder().encode(extension);
+      return [packExtension(bytes, 0, bytes.length), kindNumber(kind)];
+    }),
+  );
+}
+
+const PACKED_EXTENSIONS = packedExtensions(EXTENSIONS);
+const PACKED_MODELESS = packedExtensions({ ...EXTENSIONS, ...WINDOWS_EXTENSIONS });
+/** Filesystems whose files have no modes: what the driver gives for one is no evidence. */
+const MODELESS = new Set(['ntfs', 'vfat']);
 
 interface PlaceNode {
   /** Position in the list of nodes, from 1. */
   readonly number: number;
+  /** Names of Windows, in lower case. */
+  readonly isFolded: boolean;
   kind: number;
   readonly inner: Map<string, PlaceNode>;
 }
 
-/** The places as a tree of path components: all its nodes, the root first. */
-function placeTree(): PlaceNode[] {
-  const root: PlaceNode = { number: 1, kind: 0, inner: new Map() };
-  const nodes = [root];
-  const add = (path: string, kind: number): void => {
-    let node = root;
+/** The places as two trees of path components: all their nodes, with both roots. */
+function placeTrees(): { nodes: PlaceNode[]; root: PlaceNode; windows: PlaceNode } {
+  const root: PlaceNode = { number: 1, isFolded: false, kind: 0, inner: new Map() };
+  const windows: PlaceNode = { number: 2, isFolded: true, kind: 0, inner: new Map() };
+  const nodes = [root, windows];
+  const add = (from: PlaceNode, path: string, kind: number): void => {
+    let node = from;
     for (const part of path.split('/').filter((one) => one !== '')) {
       let next = node.inner.get(part);
       if (next === undefined) {
-        next = { number: nodes.length + 1, kind: 0, inner: new Map() };
+        next = { number: nodes.length + 1, isFolded: from.isFolded, kind: 0, inner: new Map() };
         nodes.push(next);
         node.inner.set(part, next);
       }
@@ -246,11 +76,12 @@ function placeTree(): PlaceNode[] {
     node.kind = kind;
   };
   for (const [path, kind] of PLACES) {
-    add(path, kindNumber(kind));
-    if (path.startsWith('/lib/')) add(`/usr${path}`, kindNumber(kind));
-    else if (path.startsWith('/usr/lib/')) add(path.slice('/usr'.length), kindNumber(kind));
+    add(root, path, kindNumber(kind));
+    if (path.startsWith('/lib/')) add(root, `/usr${path}`, kindNumber(kind));
+    else if (path.startsWith('/usr/lib/')) add(root, path.slice('/usr'.length), kindNumber(kind));
   }
-  return nodes;
+  for (const [path, kind] of WINDOWS_PLACES) add(windows, path, kindNumber(kind));
+  return { nodes, root, windows };
 }
 
 const DOT = 0x2e;
@@ -263,11 +94,12 @@ const SPECIAL = kindNumber('devices, pipes and sockets');
 const SWAP = kindNumber('swap files');
 
 /** Kind by name, or 0. `libc.so.6` and `libfoo.so.1.2.3` are shared libraries: `.so` may stand inside. */
-function kindOfName(name: Uint8Array): number {
+function kindOfName(name: Uint8Array, isModeless: boolean): number {
   let dot = name.length - 1;
   while (dot > 0 && name[dot] !== DOT) dot--;
   if (dot > 0 && name.length - dot - 1 <= MAX_EXTENSION) {
-    const kind = PACKED_EXTENSIONS.get(packExtension(name, dot + 1, name.length));
+    const known = isModeless ? PACKED_MODELESS : PACKED_EXTENSIONS;
+    const kind = known.get(packExtension(name, dot + 1, name.length));
     if (kind !== undefined) return kind;
   }
   for (let i = 1; i + 3 < name.length; i++) {
@@ -277,21 +109,26 @@ function kindOfName(name: Uint8Array): number {
 }
 
 const decoder = new TextDecoder();
-const SWAP_NAME = /^swap(file|\.img)$/;
+/** At the root of a filesystem. What Windows hibernates into is written and read as swap is. */
+const SWAP_NAME = /^(?:swapfile|swap\.img|(?:pagefile|swapfile|hiberfil)\.sys)$/i;
 
 /**
- * Kind numbers by entry, for everything that is not a directory.
- * @param mounts what the guest sees where; below other roots no place means anything
+ * By entry of the table, for everything that is not a directory: position of its kind in `KINDS`. Below roots that are
+ * neither mounted nor a Windows volume's no place means anything.
  */
-function classify(table: FileTable, mounts: readonly InspectedMount[]): Uint8Array {
+export function kindsOf(inspection: Inspection): Uint8Array {
+  const { table, filesystems } = inspection;
   const kinds = new Uint8Array(table.count);
-  const places = placeTree();
-  const root = places[0];
+  const { nodes: places, root, windows } = placeTrees();
+  const modeless = new Set(
+    filesystems.flatMap(({ type, section }) => (MODELESS.has(type) && section !== null ? [section] : [])),
+  );
   /** By directory: number of its node, or 0. */
   const nodes = new Uint16Array(table.count);
   const rootOf = new Map<number, PlaceNode | undefined>();
   const kindOfRoot = new Map<number, number>();
-  for (const { entry, mountPoint } of mounts) {
+  for (const volume of windowsVolumes(inspection)) rootOf.set(volume, windows);
+  for (const { entry, mountPoint } of filesystems.flatMap(({ mounts }) => mounts)) {
     let node: PlaceNode | undefined = root;
     let kind = 0;
     for (const part of mountPoint.split('/').filter((one) => one !== '')) {
@@ -319,7 +156,7 @@ function classify(table: FileTable, mounts: readonly InspectedMount[]): Uint8Arr
       const isSpecial = first === 0x5f || first === 0x6e || first === DOT;
       if ((above === undefined || above.inner.size === 0) && !isSpecial) continue;
       const text = decoder.decode(name);
-      const node = above?.inner.get(text);
+      const node = above?.inner.get(above.isFolded ? text.toLowerCase() : text);
       nodes[entry] = node?.number ?? 0;
       if (node !== undefined && node.kind !== 0) kinds[entry] = node.kind;
       const anywhere = Object.hasOwn(ANYWHERE, text) ? ANYWHERE[text] : undefined;
@@ -332,23 +169,17 @@ function classify(table: FileTable, mounts: readonly InspectedMount[]): Uint8Arr
       kinds[entry] = kinds[parent]!;
     } else {
       const name = table.nameBytes(entry);
-      let kind = kindOfName(name);
-      if (kind === 0) {
-        kind = (table.mode[entry]! & EXECUTABLE) !== 0 ? PROGRAMS : OTHER;
-        if (parent >= 0 && table.parent[parent]! < 0 && SWAP_NAME.test(decoder.decode(name))) kind = SWAP;
+      const isModeless = modeless.size > 0 && modeless.has(table.sectionOf(entry));
+      let kind = kindOfName(name, isModeless);
+      if (kind === 0) kind = !isModeless && (table.mode[entry]! & EXECUTABLE) !== 0 ? PROGRAMS : OTHER;
+      const mayBeSwap = kind === PROGRAMS || kind === OTHER || isModeless;
+      if (mayBeSwap && parent >= 0 && table.parent[parent]! < 0 && SWAP_NAME.test(decoder.decode(name))) {
+        kind = SWAP;
       }
       kinds[entry] = kind;
     }
   }
   return kinds;
-}
-
-/** By entry of the table, for everything that is not a directory: position of its kind in `KINDS`. */
-export function kindsOf({ table, filesystems }: Inspection): Uint8Array {
-  return classify(
-    table,
-    filesystems.flatMap(({ mounts }) => mounts),
-  );
 }
 
 /** Kinds of files with their sums, largest first. They add up to `totals.allocated`. */

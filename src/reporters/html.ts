@@ -11,7 +11,7 @@ import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { analyzeDirectories } from '../analyzers/directories.ts';
 import { analyzeFiles } from '../analyzers/files.ts';
-import { KINDS } from '../analyzers/kinds.ts';
+import { KINDS } from '../analyzers/kind-tables.ts';
 import { treeOfInspection, treeOfReport } from '../analyzers/size-tree.ts';
 import { type Snapshot, snapshotOf } from '../budgets/snapshot.ts';
 import type { Inspection } from '../core/contracts/inspection.ts';

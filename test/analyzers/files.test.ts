@@ -202,3 +202,46 @@ describe('kinds', () => {
     expect(sum).toBe(analyzeTotals(inspection, []).allocated);
   });
 });
+
+describe('kinds of a Windows volume', () => {
+  const made = fakeInspection([
+    {
+      mount: '/',
+      files: [
+        { path: '/pagefile.sys', size: 1, mode: 0o755 },
+        { path: '/hiberfil.sys', size: 1, mode: 0o755 },
+        { path: '/Windows/explorer.exe', size: 1, mode: 0o755 },
+        { path: '/Windows/System32/KERNEL32.DLL', size: 1, mode: 0o755 },
+        { path: '/Windows/System32/drivers/ntfs.sys', size: 1, mode: 0o755 },
+        { path: '/Windows/System32/drivers/etc/hosts', size: 1, mode: 0o755 },
+        { path: '/Windows/system32/winevt/Logs/System', size: 1, mode: 0o755 },
+        { path: '/WINDOWS/TEMP/setup.exe', size: 1, mode: 0o755 },
+        { path: '/Users/me/script.py', size: 1, mode: 0o755 },
+        { path: '/data/no-extension', size: 1, mode: 0o755 },
+      ],
+    },
+  ]);
+  const kindsOn = (type: string): Record<string, number> => {
+    const [volume] = made.filesystems;
+    const inspection = { ...made, filesystems: [{ ...volume!, type, mounts: [], mountPoint: null }] };
+    return Object.fromEntries(analyzeKinds(inspection).map(({ kind, files }) => [kind, files]));
+  };
+
+  test('go by the places of Windows whatever their case, by name, and never by mode', () => {
+    expect(kindsOn('ntfs')).toEqual({
+      'swap files': 2,
+      programs: 1,
+      'shared libraries': 1,
+      'kernel modules': 2,
+      logs: 1,
+      'temporary files': 1,
+      'home directories': 1,
+      other: 1,
+    });
+  });
+
+  test('on FAT by name alone', () => {
+    expect(kindsOn('vfat')).toMatchObject({ programs: 2, 'shared libraries': 1, 'python modules': 1 });
+    expect(kindsOn('vfat')).toMatchObject({ 'swap files': 2, 'kernel modules': 1, other: 3 });
+  });
+});

@@ -5,7 +5,8 @@
  * than what is in it, so the largest ones are a tree by themselves. What is left out stays in the sums above it, and
  * the page shows it as the rest of its directory.
  */
-import { KINDS, kindsOf } from '../../analyzers/kinds.ts';
+import { KINDS } from '../../analyzers/kind-tables.ts';
+import { kindsOf } from '../../analyzers/kinds.ts';
 import { ownershipOf } from '../../analyzers/ownership.ts';
 import { positionsInReport } from '../../analyzers/packages.ts';
 import { kthLargest } from '../../analyzers/select.ts';
