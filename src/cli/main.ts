@@ -8,7 +8,9 @@ export async function main(root: string, argv: string[] = process.argv.slice(2))
   const { flush, run } = await import('@oclif/core');
   try {
     await run(argv, root);
-    await flush();
+    // A reader that went away (`--help | head`) ends the waiting for it too.
+    const gone = new Promise<void>((resolve) => process.stdout.once('close', resolve));
+    if (!process.stdout.destroyed) await Promise.race([flush(), gone]);
   } catch (error) {
     const exit = (error as { oclif?: { exit?: number } }).oclif?.exit;
     if (exit === 0) return; // --help inside a command ends that way

@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -44,6 +44,19 @@ describe('the command line', () => {
     expect(error.stderr).toMatch(
       /^imgopt: IMGOPT_NODE_TOO_OLD: needs Node\.js 22\.15 or newer, this is 20\.20\.2; install .+\n$/,
     );
+  });
+
+  it('ends quietly when whoever reads its help goes away', async () => {
+    const child = spawn(process.execPath, [join(ROOT, 'bin', 'run.js'), 'compress', '--help'], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    child.stdout.destroy();
+    let stderr = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      stderr += text;
+    });
+    const code = await new Promise((resolve) => child.once('close', resolve));
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   });
 });
 
