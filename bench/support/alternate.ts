@@ -60,15 +60,18 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
-/** `before` runs untimed before every sample: to remove an output, say. */
-export function alternate(ours: string, peer: string, runs = 5, before?: string): Comparison {
+/**
+ * `before` runs untimed before every sample: to remove an output, say. One pair more comes first and does not count,
+ * unless `warmUp` is false.
+ */
+export function alternate(ours: string, peer: string, runs = 5, before?: string, warmUp = true): Comparison {
   const result = { ours: [] as Sample[], peers: [] as Sample[] };
-  for (let run = -1; run < runs; run++) {
+  for (let run = warmUp ? -1 : 0; run < runs; run++) {
     if (before !== undefined) sample(before);
     const a = sample(ours);
     if (before !== undefined) sample(before);
     const b = sample(peer);
-    if (run < 0) continue; // warm-up
+    if (run < 0) continue;
     result.ours.push(a);
     result.peers.push(b);
   }

@@ -52,7 +52,7 @@ const ZLIB_WINDOW_BITS = 12;
 /** zstd's 2 takes four fifths of 3's time for 1.011 of the bytes, which is less than one per cent above qemu-img's. */
 const LEVELS = { zlib: { min: 1, max: 9, standard: 6 }, zstd: { min: 1, max: 22, standard: 2 } } as const;
 /** Clusters that did not shrink are placed together once they are this many bytes. */
-const WAITING_BYTES = 4 * 1024 * 1024;
+const WAITING_BYTES = 16 * 1024 * 1024;
 const REFCOUNT_ORDER = 4;
 const REFCOUNT_BYTES = 2;
 const HEADER_BYTES = 112;
