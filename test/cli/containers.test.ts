@@ -50,7 +50,7 @@ describe('analyze', () => {
     const { code, stdout, stderr } = await imgopt(['analyze', 'in.ova', '--verify'], { cwd: folder });
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toMatch(/^in\.ova: ova, /m);
-    expect(stdout).toMatch(/^ *2: +ext4 +\/data /m);
+    expect(stdout).toMatch(/^disk2 +ext4 +\/data /m);
     expect(stdout).toMatch(/^Disks$/m);
     expect(stdout).toMatch(/^ *2 .* 2\.0 MiB +vmdk +data\.vmdk$/m);
   });
