@@ -6,7 +6,7 @@
  * FOLDER is one that bench/make-debian.sh filled: a 6 GiB disk.raw with a full Debian system and 1.5 GiB of
  * deleted data; it is made when it is not there. The same disk without deleted data is made beside it, from an
  * output of ours. Peers run with two threads where they can. ROW is a part of a row's name. virt-sparsify
- * (guestfs-tools), which takes minutes, only runs with --only sparsify: once, and without a warm-up.
+ * (guestfs-tools), which takes minutes, only runs with --only sparsify: once, without a warm-up, and without KVM.
  * Prints one table: seconds of each, ratio and its bar, sizes and their bar, our peak memory.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
@@ -61,7 +61,7 @@ const ZLIB = '--to qcow2 --compress zlib';
 const ZSTD = '--to qcow2 --compress zstd';
 const CONVERT = 'qemu-img convert -f raw -O qcow2';
 /** libvirt is not needed; a root user's would not reach our files. */
-const GUESTFS = 'LIBGUESTFS_BACKEND=direct';
+const GUESTFS = 'LIBGUESTFS_BACKEND=direct LIBGUESTFS_BACKEND_SETTINGS=force_tcg';
 const WORKS: readonly Work[] = [
   {
     name: 'qcow2 zlib ÷ convert -c -m 8 -W',
