@@ -6,11 +6,11 @@ import type { BlockExtent, BlockSource } from '../core/contracts/source.ts';
 import { unsupported } from '../core/errors.ts';
 import type { ByteRange } from '../core/extents.ts';
 import { MAX_FILE_EXTENTS } from '../core/limits.ts';
+import { inParallel } from '../core/parallel.ts';
+import { ExtentBatch } from './extent-batch.ts';
 import { assertInside } from './file.ts';
 import { doubled, RunList } from './runs.ts';
 
-/** Extents per batch of `extents()`. */
-const BATCH = 1024;
 /** Reads of one call that may be in flight; fragments beyond it wait their turn. */
 const PIECES_IN_FLIGHT = 32;
 
@@ -141,51 +141,41 @@ class MappedFile implements BlockSource {
     const { count, from, to, disk, unwritten } = this.map;
     const end = offset + target.length;
     let done = offset;
-    let pending: Promise<void>[] = [];
+    const jobs: (() => Promise<void>)[] = [];
     for (let run = this.firstAfter(offset); run < count && from[run]! < end; run++) {
       const start = Math.max(offset, from[run]!);
       const stop = Math.min(end, to[run]!);
       if (start > done) target.fill(0, done - offset, start - offset);
       done = stop;
       if (unwritten[run] === 1) target.fill(0, start - offset, stop - offset);
-      else
-        pending.push(
-          this.source.read(target.subarray(start - offset, stop - offset), disk[run]! + start - from[run]!),
-        );
-      if (pending.length === PIECES_IN_FLIGHT) {
-        await Promise.all(pending);
-        pending = [];
+      else {
+        const part = target.subarray(start - offset, stop - offset);
+        jobs.push(() => this.source.read(part, disk[run]! + start - from[run]!));
       }
     }
     if (done < end) target.fill(0, done - offset);
-    await Promise.all(pending);
+    await inParallel(jobs, PIECES_IN_FLIGHT);
   }
 
   async *extents(range: ByteRange = { start: 0, end: this.size }): AsyncGenerator<readonly BlockExtent[]> {
     const { count, from, to, unwritten } = this.map;
-    let batch: BlockExtent[] = [];
+    const batch = new ExtentBatch();
     let done = range.start;
     const push = (end: number, kind: BlockExtent['kind']): void => {
       if (end <= done) return;
-      const last = batch.at(-1);
-      const stored = kind === 'data' ? end - done : 0;
       // Neighbours in the file that lie apart on the disk are one extent of the file.
-      if (last !== undefined && last.kind === kind) {
-        batch[batch.length - 1] = { start: last.start, end, kind, stored: last.stored + stored };
-      } else batch.push({ start: done, end, kind, stored });
+      batch.add({ start: done, end, kind, stored: kind === 'data' ? end - done : 0 });
       done = end;
     };
     for (let run = this.firstAfter(range.start); run < count && from[run]! < range.end; run++) {
       push(Math.min(from[run]!, range.end), 'hole');
       push(Math.min(to[run]!, range.end), unwritten[run] === 1 ? 'zero' : 'data');
-      if (batch.length > BATCH) {
-        const last = batch.pop()!;
-        yield batch;
-        batch = [last];
-      }
+      const full = batch.takeFull();
+      if (full !== undefined) yield full;
     }
     push(range.end, 'hole');
-    if (batch.length > 0) yield batch;
+    const rest = batch.takeRest();
+    if (rest !== undefined) yield rest;
   }
 
   async close(): Promise<void> {}

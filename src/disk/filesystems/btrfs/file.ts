@@ -7,7 +7,8 @@ import type { BlockExtent, BlockSource } from '../../../core/contracts/source.ts
 import { corrupt, unsupported } from '../../../core/errors.ts';
 import type { ByteRange } from '../../../core/extents.ts';
 import { IMAGE_CACHE_BYTES, MAX_BTRFS_COMPRESSED_BYTES, MAX_FILE_EXTENTS } from '../../../core/limits.ts';
-import { allDone } from '../../../core/parallel.ts';
+import { inParallel } from '../../../core/parallel.ts';
+import { ExtentBatch } from '../../../sources/extent-batch.ts';
 import { assertInside } from '../../../sources/file.ts';
 import { S_IFLNK, S_IFMT, S_IFREG } from '../mode.ts';
 import { checkCompression, decompress } from './codec.ts';
@@ -19,8 +20,6 @@ import type { TreeRoot, Volume } from './volume.ts';
 
 /** Pieces of one read that are worked on at once. */
 const IN_FLIGHT = 8;
-/** Extents per batch. */
-const BATCH = 1024;
 /** A path is no longer, and so no target: PATH_MAX. */
 const MAX_TARGET_BYTES = 4096;
 
@@ -204,21 +203,18 @@ class BtrfsFile implements BlockSource {
     assertInside(target.length, offset, this.size, this.name);
     const end = offset + target.length;
     let done = offset;
-    let pending: Promise<void>[] = [];
+    const jobs: (() => Promise<void>)[] = [];
     for (let i = this.firstAfter(offset); i < this.list.length && this.list[i]!.from < end; i++) {
       const extent = this.list[i]!;
       const start = Math.max(offset, extent.from);
       const stop = Math.min(end, extent.to);
       if (start > done) target.fill(0, done - offset, start - offset);
       done = stop;
-      pending.push(this.fill(extent, target.subarray(start - offset, stop - offset), start - extent.from));
-      if (pending.length === IN_FLIGHT) {
-        await allDone(pending);
-        pending = [];
-      }
+      const part = target.subarray(start - offset, stop - offset);
+      jobs.push(() => this.fill(extent, part, start - extent.from));
     }
     if (done < end) target.fill(0, done - offset);
-    await allDone(pending);
+    await inParallel(jobs, IN_FLIGHT);
   }
 
   /** Fills `target` with the extent's part that begins at byte `skip` of the file's piece of it. */
@@ -256,14 +252,11 @@ class BtrfsFile implements BlockSource {
   /** The share of a compressed extent that is the file's is estimated: as much of it as of what it holds decoded. */
   async *extents(range: ByteRange = { start: 0, end: this.size }): AsyncGenerator<readonly BlockExtent[]> {
     assertInside(range.end - range.start, range.start, this.size, this.name);
-    let batch: BlockExtent[] = [];
+    const batch = new ExtentBatch();
     let done = range.start;
     const push = (end: number, kind: BlockExtent['kind'], stored: number, compressed = false): void => {
       if (end <= done) return;
-      const last = batch.at(-1);
-      if (last !== undefined && last.kind === kind && !compressed && last.compressed !== true) {
-        batch[batch.length - 1] = { start: last.start, end, kind, stored: last.stored + stored };
-      } else batch.push({ start: done, end, kind, stored, ...(compressed ? { compressed } : {}) });
+      batch.add({ start: done, end, kind, stored, ...(compressed ? { compressed } : {}) });
       done = end;
     };
     for (let i = this.firstAfter(range.start); i < this.list.length && this.list[i]!.from < range.end; i++) {
@@ -273,14 +266,12 @@ class BtrfsFile implements BlockSource {
       if (extent.isZero) push(end, 'zero', 0);
       else if (extent.compression === 0) push(end, 'data', end - done);
       else push(end, 'data', Math.floor((extent.stored * (end - done)) / extent.decoded), true);
-      if (batch.length > BATCH) {
-        const last = batch.pop()!;
-        yield batch;
-        batch = [last];
-      }
+      const full = batch.takeFull();
+      if (full !== undefined) yield full;
     }
     push(range.end, 'hole', 0);
-    if (batch.length > 0) yield batch;
+    const rest = batch.takeRest();
+    if (rest !== undefined) yield rest;
   }
 
   async close(): Promise<void> {}

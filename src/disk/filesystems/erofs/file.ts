@@ -6,8 +6,9 @@ import type { BlockExtent, BlockSource } from '../../../core/contracts/source.ts
 import { corrupt } from '../../../core/errors.ts';
 import type { ByteRange } from '../../../core/extents.ts';
 import { IMAGE_CACHE_BYTES } from '../../../core/limits.ts';
-import { allDone } from '../../../core/parallel.ts';
+import { inParallel } from '../../../core/parallel.ts';
 import { hex } from '../../../core/text.ts';
+import { ExtentBatch } from '../../../sources/extent-batch.ts';
 import { assertInside } from '../../../sources/file.ts';
 import { readBytes } from '../../../sources/read.ts';
 import { decodeCluster } from './codec.ts';
@@ -16,8 +17,6 @@ import type { Superblock } from './superblock.ts';
 
 /** Extents of one read that are decoded at once. */
 const IN_FLIGHT = 8;
-/** Extents per batch. */
-const BATCH = 1024;
 
 /** Reads clusters, and keeps what was used last. */
 export class ClusterCache {
@@ -107,17 +106,15 @@ export class ErofsFile implements BlockSource {
     assertInside(target.length, offset, this.size, 'file');
     const { map } = this;
     const end = offset + target.length;
-    let pending: Promise<void>[] = [];
+    const jobs: (() => Promise<void>)[] = [];
     for (let at = offset, index = map.indexAt(offset); at < end; index++) {
       const stop = Math.min(end, map.endOf(index));
-      pending.push(this.copy(index, at - map.from[index]!, target.subarray(at - offset, stop - offset)));
+      const from = at - map.from[index]!;
+      const part = target.subarray(at - offset, stop - offset);
+      jobs.push(() => this.copy(index, from, part));
       at = stop;
-      if (pending.length === IN_FLIGHT) {
-        await allDone(pending);
-        pending = [];
-      }
     }
-    await allDone(pending);
+    await inParallel(jobs, IN_FLIGHT);
   }
 
   private async copy(index: number, from: number, target: Uint8Array): Promise<void> {
@@ -139,35 +136,27 @@ export class ErofsFile implements BlockSource {
   async *extents(range: ByteRange = { start: 0, end: this.size }): AsyncGenerator<readonly BlockExtent[]> {
     assertInside(range.end - range.start, range.start, this.size, 'file');
     const { map } = this;
-    let batch: BlockExtent[] = [];
+    const batch = new ExtentBatch();
     for (let at = range.start, index = map.indexAt(at); at < range.end; index++) {
       const end = Math.min(range.end, map.endOf(index));
       const form = map.form[index]!;
-      const last = batch.at(-1);
       const length = end - at;
-      if (form === FORM.hole) {
-        if (last?.kind === 'hole') batch[batch.length - 1] = { ...last, end };
-        else batch.push({ start: at, end, kind: 'hole', stored: 0 });
-      } else if (form < FORM.fragment) {
-        if (last?.kind === 'data' && last.compressed !== true)
-          batch[batch.length - 1] = { ...last, end, stored: last.stored + length };
-        else batch.push({ start: at, end, kind: 'data', stored: length });
-      } else {
+      if (form === FORM.hole) batch.add({ start: at, end, kind: 'hole', stored: 0 });
+      else if (form < FORM.fragment) batch.add({ start: at, end, kind: 'data', stored: length });
+      else {
         const share = length / (map.endOf(index) - map.from[index]!);
         const stored =
           form === FORM.fragment
             ? await this.fragmentStored(map.place[index]! + at - map.from[index]!, length)
             : Math.floor(map.stored[index]! * share);
-        batch.push({ start: at, end, kind: 'data', stored, compressed: true });
+        batch.add({ start: at, end, kind: 'data', stored, compressed: true });
       }
       at = end;
-      if (batch.length > BATCH) {
-        const open = batch.pop()!;
-        yield batch;
-        batch = [open];
-      }
+      const full = batch.takeFull();
+      if (full !== undefined) yield full;
     }
-    if (batch.length > 0) yield batch;
+    const rest = batch.takeRest();
+    if (rest !== undefined) yield rest;
   }
 
   private async fragmentStored(start: number, length: number): Promise<number> {

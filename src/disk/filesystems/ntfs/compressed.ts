@@ -7,7 +7,8 @@ import type { BlockExtent, BlockSource } from '../../../core/contracts/source.ts
 import { corrupt, unsupported } from '../../../core/errors.ts';
 import type { ByteRange } from '../../../core/extents.ts';
 import { MAX_NTFS_COMPRESSION_UNIT_BYTES, MAX_NTFS_COMPRESSION_UNITS } from '../../../core/limits.ts';
-import { allDone } from '../../../core/parallel.ts';
+import { inParallel } from '../../../core/parallel.ts';
+import { ExtentBatch } from '../../../sources/extent-batch.ts';
 import { assertInside } from '../../../sources/file.ts';
 import { mappedSource } from '../../../sources/mapped.ts';
 import type { Stream } from './attributes.ts';
@@ -16,8 +17,6 @@ import { decodeLznt1 } from './lznt1.ts';
 /** Units of one read that are decoded at once, and units kept. */
 const IN_FLIGHT = 8;
 const KEPT = 16;
-/** Extents per batch. */
-const BATCH = 1024;
 
 export class CompressedFile implements BlockSource {
   readonly size: number;
@@ -67,20 +66,16 @@ export class CompressedFile implements BlockSource {
     assertInside(target.length, offset, this.size, 'file');
     const end = Math.min(offset + target.length, Math.max(offset, this.initialized));
     target.fill(0, end - offset);
-    let pending: Promise<void>[] = [];
+    const jobs: (() => Promise<void>)[] = [];
     for (let at = offset; at < end; ) {
       const index = Math.floor(at / this.unitBytes);
       const stop = Math.min(end, (index + 1) * this.unitBytes);
-      pending.push(
-        this.copy(index, at - index * this.unitBytes, target.subarray(at - offset, stop - offset)),
-      );
+      const from = at - index * this.unitBytes;
+      const part = target.subarray(at - offset, stop - offset);
+      jobs.push(() => this.copy(index, from, part));
       at = stop;
-      if (pending.length === IN_FLIGHT) {
-        await allDone(pending);
-        pending = [];
-      }
     }
-    await allDone(pending);
+    await inParallel(jobs, IN_FLIGHT);
   }
 
   private async copy(index: number, from: number, target: Uint8Array): Promise<void> {
@@ -118,30 +113,22 @@ export class CompressedFile implements BlockSource {
   async *extents(range: ByteRange = { start: 0, end: this.size }): AsyncGenerator<readonly BlockExtent[]> {
     assertInside(range.end - range.start, range.start, this.size, 'file');
     const { unitBytes, clusterSize } = this;
-    let batch: BlockExtent[] = [];
+    const batch = new ExtentBatch();
     for (let at = range.start; at < range.end; ) {
       const index = Math.floor(at / unitBytes);
       const end = Math.min(range.end, (index + 1) * unitBytes);
       const held = this.held[index]! * clusterSize;
-      const last = batch.at(-1);
       if (held > 0 && held < unitBytes) {
         const stored = Math.floor((held * (end - at)) / unitBytes);
-        batch.push({ start: at, end, kind: 'data', stored, compressed: true });
-      } else {
-        const kind = held === 0 ? 'hole' : 'data';
-        const stored = held === 0 ? 0 : end - at;
-        if (last?.kind === kind && last.compressed !== true)
-          batch[batch.length - 1] = { start: last.start, end, kind, stored: last.stored + stored };
-        else batch.push({ start: at, end, kind, stored });
-      }
+        batch.add({ start: at, end, kind: 'data', stored, compressed: true });
+      } else if (held === 0) batch.add({ start: at, end, kind: 'hole', stored: 0 });
+      else batch.add({ start: at, end, kind: 'data', stored: end - at });
       at = end;
-      if (batch.length > BATCH) {
-        const open = batch.pop()!;
-        yield batch;
-        batch = [open];
-      }
+      const full = batch.takeFull();
+      if (full !== undefined) yield full;
     }
-    if (batch.length > 0) yield batch;
+    const rest = batch.takeRest();
+    if (rest !== undefined) yield rest;
   }
 
   async close(): Promise<void> {}

@@ -6,9 +6,10 @@ import type { BlockExtent, BlockSource } from '../../../core/contracts/source.ts
 import { corrupt } from '../../../core/errors.ts';
 import type { ByteRange } from '../../../core/extents.ts';
 import { IMAGE_CACHE_BYTES } from '../../../core/limits.ts';
-import { allDone } from '../../../core/parallel.ts';
+import { inParallel } from '../../../core/parallel.ts';
 import { viewOf } from '../../../core/record.ts';
 import { hex } from '../../../core/text.ts';
+import { ExtentBatch } from '../../../sources/extent-batch.ts';
 import { assertInside } from '../../../sources/file.ts';
 import { readBytes } from '../../../sources/read.ts';
 import type { Decode } from './codec.ts';
@@ -18,8 +19,6 @@ import type { MetadataTable } from './metadata.ts';
 
 /** Blocks of one read that are decoded at once. */
 const IN_FLIGHT = 8;
-/** Extents per batch. */
-const BATCH = 1024;
 
 /** A block as it is stored. */
 export interface StoredBlock {
@@ -109,19 +108,17 @@ export class SquashfsFile implements BlockSource {
     assertInside(target.length, offset, this.size, 'file');
     const { blockSize } = this.cache;
     const end = offset + target.length;
-    let pending: Promise<void>[] = [];
+    const jobs: (() => Promise<void>)[] = [];
     for (let at = offset; at < end; ) {
       const index = Math.floor(at / blockSize);
       const start = index * blockSize;
       const stop = Math.min(end, start + blockSize);
-      pending.push(this.copy(index, at - start, target.subarray(at - offset, stop - offset)));
+      const from = at - start;
+      const part = target.subarray(at - offset, stop - offset);
+      jobs.push(() => this.copy(index, from, part));
       at = stop;
-      if (pending.length === IN_FLIGHT) {
-        await allDone(pending);
-        pending = [];
-      }
     }
-    await allDone(pending);
+    await inParallel(jobs, IN_FLIGHT);
   }
 
   private async copy(index: number, from: number, target: Uint8Array): Promise<void> {
@@ -147,7 +144,7 @@ export class SquashfsFile implements BlockSource {
   async *extents(range: ByteRange = { start: 0, end: this.size }): AsyncGenerator<readonly BlockExtent[]> {
     assertInside(range.end - range.start, range.start, this.size, 'file');
     const { blockSize } = this.cache;
-    let batch: BlockExtent[] = [];
+    const batch = new ExtentBatch();
     for (let at = range.start; at < range.end; ) {
       const index = Math.floor(at / blockSize);
       const word = index < this.words.length ? this.words[index]! : this.tail!.word;
@@ -155,27 +152,19 @@ export class SquashfsFile implements BlockSource {
       const end = Math.min(range.end, (index + 1) * blockSize);
       const whole =
         index < this.words.length ? Math.min(blockSize, this.size - index * blockSize) : blockSize;
-      const last = batch.at(-1);
-      if (size === 0) {
-        if (last?.kind === 'hole') batch[batch.length - 1] = { ...last, end };
-        else batch.push({ start: at, end, kind: 'hole', stored: 0 });
-      } else if ((word & BLOCK_UNCOMPRESSED) !== 0) {
-        const stored = end - at;
-        if (last?.kind === 'data' && last.compressed !== true)
-          batch[batch.length - 1] = { ...last, end, stored: last.stored + stored };
-        else batch.push({ start: at, end, kind: 'data', stored });
-      } else {
+      if (size === 0) batch.add({ start: at, end, kind: 'hole', stored: 0 });
+      else if ((word & BLOCK_UNCOMPRESSED) !== 0)
+        batch.add({ start: at, end, kind: 'data', stored: end - at });
+      else {
         const stored = Math.floor((size * (end - at)) / whole);
-        batch.push({ start: at, end, kind: 'data', stored, compressed: true });
+        batch.add({ start: at, end, kind: 'data', stored, compressed: true });
       }
       at = end;
-      if (batch.length > BATCH) {
-        const open = batch.pop()!;
-        yield batch;
-        batch = [open];
-      }
+      const full = batch.takeFull();
+      if (full !== undefined) yield full;
     }
-    if (batch.length > 0) yield batch;
+    const rest = batch.takeRest();
+    if (rest !== undefined) yield rest;
   }
 
   async close(): Promise<void> {}
