@@ -5,6 +5,7 @@
  */
 import type { BlockExtent, BlockSource } from '../core/contracts/source.ts';
 import type { ByteRange } from '../core/extents.ts';
+import { RecentlyUsed } from '../core/recently-used.ts';
 import { assertInside } from './file.ts';
 
 export interface DifferencingParts {
@@ -54,7 +55,7 @@ export class DifferencingSource implements BlockSource {
   readonly size: number;
   readonly granularity = 512;
   private readonly parts: DifferencingParts;
-  private readonly kept = new Map<number, Promise<readonly Run[]>>();
+  private readonly kept = new RecentlyUsed<number, readonly Run[]>(KEPT_BLOCKS);
 
   constructor(parts: DifferencingParts) {
     this.parts = parts;
@@ -141,14 +142,11 @@ export class DifferencingSource implements BlockSource {
   }
 
   private runs(block: number): Promise<readonly Run[]> {
-    const known = this.kept.get(block);
-    if (known !== undefined) return known;
-    const { blockBytes } = this.parts;
-    const loading = this.parts.runs(block, Math.min(blockBytes, this.size - block * blockBytes));
-    loading.catch(() => this.kept.delete(block));
-    this.kept.set(block, loading);
-    if (this.kept.size > KEPT_BLOCKS) this.kept.delete(this.kept.keys().next().value!);
-    return loading;
+    const { parts } = this;
+    const { blockBytes } = parts;
+    return this.kept.get(block, 1, () =>
+      parts.runs(block, Math.min(blockBytes, this.size - block * blockBytes)),
+    );
   }
 
   close(): Promise<void> {

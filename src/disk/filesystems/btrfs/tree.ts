@@ -4,6 +4,7 @@
  */
 import { corrupt, type ImgoptError, unsupported } from '../../../core/errors.ts';
 import { BTRFS_NODE_CACHE_BYTES, MAX_BTRFS_NODES } from '../../../core/limits.ts';
+import { RecentlyUsed } from '../../../core/recently-used.ts';
 import { viewOf } from '../../../core/record.ts';
 import { hex } from '../../../core/text.ts';
 import { big64, compareKeyAt, compareKeys, type Key, readKey } from './keys.ts';
@@ -165,7 +166,7 @@ export interface FoundItem {
 export class TreeSearch {
   private readonly volume: Volume;
   /** By address, the longest unused first. */
-  private readonly kept = new Map<number, Promise<Uint8Array>>();
+  private readonly kept = new RecentlyUsed<number, Uint8Array>(BTRFS_NODE_CACHE_BYTES);
 
   constructor(volume: Volume) {
     this.volume = volume;
@@ -205,18 +206,7 @@ export class TreeSearch {
   }
 
   private node(node: NodeReference): Promise<Uint8Array> {
-    const { nodeSize } = this.volume.superblock;
-    const known = this.kept.get(node.bytenr);
-    const bytes = known ?? this.load(node);
-    this.kept.delete(node.bytenr);
-    this.kept.set(node.bytenr, bytes);
-    if (this.kept.size * nodeSize > BTRFS_NODE_CACHE_BYTES) {
-      for (const oldest of this.kept.keys()) {
-        this.kept.delete(oldest);
-        break;
-      }
-    }
-    return bytes;
+    return this.kept.get(node.bytenr, this.volume.superblock.nodeSize, () => this.load(node));
   }
 
   private async load(node: NodeReference): Promise<Uint8Array> {

@@ -7,6 +7,7 @@ import { corrupt } from '../../../core/errors.ts';
 import type { ByteRange } from '../../../core/extents.ts';
 import { IMAGE_CACHE_BYTES } from '../../../core/limits.ts';
 import { inParallel } from '../../../core/parallel.ts';
+import { RecentlyUsed } from '../../../core/recently-used.ts';
 import { hex } from '../../../core/text.ts';
 import { ExtentBatch } from '../../../sources/extent-batch.ts';
 import { assertInside } from '../../../sources/file.ts';
@@ -22,9 +23,8 @@ const IN_FLIGHT = 8;
 export class ClusterCache {
   readonly source: BlockSource;
   readonly superblock: Superblock;
-  private held = 0;
-  /** By place and length, the longest unused first. */
-  private readonly kept = new Map<string, { readonly length: number; readonly bytes: Promise<Uint8Array> }>();
+  /** By place and length. */
+  private readonly kept = new RecentlyUsed<string, Uint8Array>(IMAGE_CACHE_BYTES);
 
   constructor(source: BlockSource, superblock: Superblock) {
     this.source = source;
@@ -37,21 +37,7 @@ export class ClusterCache {
     // Files may share a cluster and take different lengths of it, or turn it differently.
     const turned = map.form[index] === FORM.interlaced ? map.from[index]! % this.superblock.blockSize : -1;
     const key = `${map.place[index]} ${length} ${turned}`;
-    const known = this.kept.get(key);
-    if (known !== undefined) {
-      this.kept.delete(key);
-      this.kept.set(key, known);
-      return known.bytes;
-    }
-    const bytes = this.load(map, index, length);
-    this.kept.set(key, { length, bytes });
-    this.held += length;
-    for (const [oldest, entry] of this.kept) {
-      if (this.held <= IMAGE_CACHE_BYTES || oldest === key) break;
-      this.kept.delete(oldest);
-      this.held -= entry.length;
-    }
-    return bytes;
+    return this.kept.get(key, length, () => this.load(map, index, length));
   }
 
   private async load(map: ContentMap, index: number, length: number): Promise<Uint8Array> {

@@ -8,6 +8,7 @@ import { corrupt, unsupported } from '../../../core/errors.ts';
 import type { ByteRange } from '../../../core/extents.ts';
 import { MAX_NTFS_COMPRESSION_UNIT_BYTES, MAX_NTFS_COMPRESSION_UNITS } from '../../../core/limits.ts';
 import { inParallel } from '../../../core/parallel.ts';
+import { RecentlyUsed } from '../../../core/recently-used.ts';
 import { ExtentBatch } from '../../../sources/extent-batch.ts';
 import { assertInside } from '../../../sources/file.ts';
 import { mappedSource } from '../../../sources/mapped.ts';
@@ -27,7 +28,7 @@ export class CompressedFile implements BlockSource {
   private readonly stored: BlockSource;
   /** By unit: clusters that it has. */
   private readonly held: Uint16Array;
-  private readonly kept = new Map<number, Promise<Uint8Array>>();
+  private readonly kept = new RecentlyUsed<number, Uint8Array>(KEPT);
 
   /** @throws `corrupt` when a unit is too large, or has holes before its last cluster */
   constructor(source: BlockSource, name: string, clusterSize: number, stream: Stream) {
@@ -86,16 +87,7 @@ export class CompressedFile implements BlockSource {
   }
 
   private unit(index: number): Promise<Uint8Array> {
-    const unit = this.kept.get(index) ?? this.decode(index);
-    this.kept.delete(index);
-    this.kept.set(index, unit);
-    if (this.kept.size > KEPT) {
-      for (const oldest of this.kept.keys()) {
-        this.kept.delete(oldest);
-        break;
-      }
-    }
-    return unit;
+    return this.kept.get(index, 1, () => this.decode(index));
   }
 
   private async decode(index: number): Promise<Uint8Array> {

@@ -7,6 +7,7 @@ import { corrupt } from '../../../core/errors.ts';
 import type { ByteRange } from '../../../core/extents.ts';
 import { IMAGE_CACHE_BYTES } from '../../../core/limits.ts';
 import { inParallel } from '../../../core/parallel.ts';
+import { RecentlyUsed } from '../../../core/recently-used.ts';
 import { viewOf } from '../../../core/record.ts';
 import { hex } from '../../../core/text.ts';
 import { ExtentBatch } from '../../../sources/extent-batch.ts';
@@ -32,8 +33,8 @@ export class BlockCache {
   readonly blockSize: number;
   private readonly source: BlockSource;
   private readonly decode: Decode;
-  /** By place, the longest unused first. */
-  private readonly kept = new Map<number, Promise<Uint8Array>>();
+  /** By place. */
+  private readonly kept = new RecentlyUsed<number, Uint8Array>(IMAGE_CACHE_BYTES);
 
   constructor(source: BlockSource, decode: Decode, blockSize: number) {
     this.source = source;
@@ -42,18 +43,7 @@ export class BlockCache {
   }
 
   block(stored: StoredBlock): Promise<Uint8Array> {
-    const { place } = stored;
-    const known = this.kept.get(place);
-    const block = known ?? this.load(stored);
-    this.kept.delete(place);
-    this.kept.set(place, block);
-    if (this.kept.size * this.blockSize > IMAGE_CACHE_BYTES) {
-      for (const oldest of this.kept.keys()) {
-        this.kept.delete(oldest);
-        break;
-      }
-    }
-    return block;
+    return this.kept.get(stored.place, this.blockSize, () => this.load(stored));
   }
 
   private async load({ place, word }: StoredBlock): Promise<Uint8Array> {

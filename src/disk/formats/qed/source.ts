@@ -7,6 +7,7 @@ import { corrupt } from '../../../core/errors.ts';
 import type { ByteRange } from '../../../core/extents.ts';
 import { IMAGE_CACHE_BYTES } from '../../../core/limits.ts';
 import { allDone } from '../../../core/parallel.ts';
+import { RecentlyUsed } from '../../../core/recently-used.ts';
 import { readU64, viewOf } from '../../../core/record.ts';
 import { hex } from '../../../core/text.ts';
 import { assertInside } from '../../../sources/file.ts';
@@ -41,7 +42,7 @@ export class QedSource implements BlockSource {
   readonly granularity = 512;
   private readonly parts: QedParts;
   /** By index in the L1 table, the longest unused first. */
-  private readonly tables = new Map<number, Promise<DataView>>();
+  private readonly tables = new RecentlyUsed<number, DataView>(IMAGE_CACHE_BYTES);
 
   constructor(parts: QedParts) {
     this.parts = parts;
@@ -167,15 +168,7 @@ export class QedSource implements BlockSource {
   }
 
   private table(index: number): Promise<DataView> {
-    const { tableBytes } = this.parts;
-    const known = this.tables.get(index);
-    const table = known ?? this.load(index);
-    if (known === undefined) table.catch(() => this.tables.delete(index));
-    this.tables.delete(index);
-    this.tables.set(index, table);
-    while (this.tables.size > 1 && this.tables.size * tableBytes > IMAGE_CACHE_BYTES)
-      this.tables.delete(this.tables.keys().next().value!);
-    return table;
+    return this.tables.get(index, this.parts.tableBytes, () => this.load(index));
   }
 
   private async load(index: number): Promise<DataView> {
